@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from django.db.models import TextChoices
 from django.utils.translation import gettext_lazy as _
@@ -65,14 +66,6 @@ class GatewayReason(TextChoices):
     RATE_LIMITED = "rate_limited"
 
 
-class Alphabet(TextChoices):
-    """Letters of a code, in D7's words (``otp_type``)."""
-
-    NUMERIC = "numeric"
-    ALPHA = "alpha"
-    ALPHANUMERIC = "alphanumeric"
-
-
 class EventKind(TextChoices):
     """What happened in a session, in the past tense. One row each, never changed."""
 
@@ -86,6 +79,10 @@ class EventKind(TextChoices):
     LOCKED = "locked", _("Wrong code, out of attempts")
     CANCELLED = "cancelled", _("Cancelled")
     CONSUMED = "consumed", _("Proof used")
+
+
+#: Letters of a code, in D7's words (``otp_type``).
+Alphabet = Literal["numeric", "alpha", "alphanumeric"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,7 +101,9 @@ ERROR_TEXTS = {
     "throttled": _("Please wait before you ask for another code."),
     "locked": _("Too many wrong codes for this number. Please wait before you try again."),
     "session_closed": _("This code can no longer be used. Please ask for a new one."),
-    "invalid_recipient": _("Enter a valid phone number with its country code, as in +44 7911 123456."),
+    "invalid_recipient": _(
+        "Enter a valid phone number with its country code, as in +44 7911 123456."
+    ),
     "recipient_refused": _("We cannot send codes to this number."),
     "invalid_purpose": _("This is not something a code can be asked for."),
     "invalid_code": _("That is not the right code."),
@@ -112,6 +111,6 @@ ERROR_TEXTS = {
     "gateway_refused": _("The code could not be sent. You can try again at once."),
     "gateway_unreachable": _("The code service cannot be reached. Please try again in a moment."),
     "gateway_uncertain": _(
-        "We do not know whether the code was sent. If a message arrives, its code can still be used."
+        "We do not know whether the code was sent. If a message arrives, you can still use it."
     ),
 }

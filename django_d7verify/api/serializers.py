@@ -1,0 +1,54 @@
+"""What the API takes: text is text, a number is not, and nothing is coerced."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from rest_framework import serializers
+
+
+class TextField(serializers.CharField):
+    """A ``str`` as it was sent; DRF's own field turns numbers into text."""
+
+    def to_internal_value(self, data: object) -> str:
+        """Refuse anything but text."""
+        if not isinstance(data, str):
+            self.fail("invalid")
+        return str(super().to_internal_value(data))
+
+
+class OtpIdField(TextField):
+    """The 36 characters of a UUID; no integers, no braces, no ``urn:``."""
+
+    default_error_messages = {"invalid_id": "Not an otp_id."}
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(max_length=36, min_length=36, **kwargs)
+
+    def to_internal_value(self, data: object) -> str:
+        """The canonical text of the id."""
+        text = super().to_internal_value(data)
+        try:
+            return str(uuid.UUID(text))
+        except ValueError:
+            self.fail("invalid_id")
+
+
+class SendInput(serializers.Serializer[Any]):
+    """Whom to send a code to, and what for."""
+
+    recipient = TextField(max_length=64)
+    purpose = TextField(max_length=32, default="verify")
+
+
+class SessionInput(serializers.Serializer[Any]):
+    """A session."""
+
+    otp_id = OtpIdField()
+
+
+class VerifyInput(SessionInput):
+    """A session and a code for it."""
+
+    otp_code = TextField(max_length=64)

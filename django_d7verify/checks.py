@@ -1,0 +1,166 @@
+"""
+System checks, with stable ids: every key and value of ``D7VERIFY``, and the gateways' options.
+
+Errors stop the site; warnings of ``check --deploy`` name what must not go to production.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from difflib import get_close_matches
+from typing import Any
+
+from django.core import checks
+from django.core.exceptions import ImproperlyConfigured
+
+from .codes import ALPHABETS
+from .conf import PURPOSE_KEYS, Settings, conf
+from .gateways import get_gateway
+from .gateways.base import PLACEHOLDER
+from .phones import NUMBER_TYPES
+
+_KEYS = frozenset(name for name in vars(Settings) if name.isupper())
+_LONGEST_ALIAS = 64
+_LONGEST_PURPOSE = 32
+_LOOPBACK = ("127.", "localhost", "[::1]")
+
+
+def _is_whole(least: int, most: int) -> Callable[[object], bool]:
+    return lambda value: type(value) is int and least <= value <= most
+
+
+def _is_texts(value: object) -> bool:
+    return (
+        isinstance(value, Sequence)
+        and not isinstance(value, str)
+        and bool(value)
+        and all(isinstance(item, str) and item for item in value)
+    )
+
+
+#: By key: what it must be, and in what words.
+_RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "GATEWAYS": (lambda value: isinstance(value, Mapping), "a dict of gateways by alias"),
+    "PURPOSES": (lambda value: isinstance(value, Mapping), "a dict of purposes by name"),
+    "RESEND_WAIT_SECONDS": (_is_whole(1, 86400), "whole seconds, 1 to 86400"),
+    "EXPIRY_SECONDS": (_is_whole(30, 600), "whole seconds, 30 to 600"),
+    "MAX_RESENDS": (_is_whole(0, 20), "a whole number, 0 to 20"),
+    "MAX_ATTEMPTS": (_is_whole(1, 20), "a whole number, 1 to 20"),
+    "CODE_LENGTH": (_is_whole(6, 10), "a whole number, 6 to 10"),
+    "CODE_ALPHABET": (lambda value: value in ALPHABETS, f"one of {', '.join(ALPHABETS)}"),
+    "CONTENT": (lambda value: PLACEHOLDER in str(value), "a text with {} where the code stands"),
+    "SENDS_PER_HOUR": (_is_whole(1, 3600), "a whole number, 1 to 3600"),
+    "SENDS_PER_DAY": (_is_whole(1, 86400), "a whole number, 1 to 86400"),
+    "FAILURES_PER_HOUR": (_is_whole(1, 100), "a whole number, 1 to 100"),
+    "FAILURES_PER_DAY": (_is_whole(1, 100), "a whole number, 1 to 100"),
+    "MAX_FAILURES_IN_A_ROW": (_is_whole(1, 100), "a whole number, 1 to 100"),
+    "VERIFICATION_TOKEN_SECONDS": (_is_whole(1, 3600), "whole seconds, 1 to 3600"),
+    "SECRET_KEYS": (_is_texts, "a list of secrets, the signing one first"),
+    "DEFAULT_REGION": (
+        lambda value: value is None or (isinstance(value, str) and len(value) == 2),  # noqa: PLR2004
+        "two letters of a country, or None",
+    ),
+    "NUMBER_TYPES": (
+        lambda value: _is_texts(value) and set(value) <= NUMBER_TYPES,
+        "a list of names of phonenumbers.PhoneNumberType",
+    ),
+    "TRUSTED_PROXY_COUNT": (_is_whole(0, 10), "a whole number, 0 to 10"),
+    "PUBLIC": (lambda value: isinstance(value, bool), "True or False"),
+    "GATEWAY": (lambda value: value in conf.GATEWAYS, "an alias of GATEWAYS"),
+}
+
+
+@checks.register(checks.Tags.security)
+def check_settings(**kwargs: object) -> list[checks.CheckMessage]:
+    """Every key of ``D7VERIFY`` is known and its value fits."""
+    try:
+        given = conf.read_all()
+    except ImproperlyConfigured as error:
+        return [checks.Error(str(error), id="d7verify.E001")]
+    messages = [*_check_keys("D7VERIFY", given, _KEYS), *_check_values("D7VERIFY", given)]
+    return messages or [*_check_purposes(), *_check_gateways()]
+
+
+def _check_keys(
+    where: str, given: Mapping[str, Any], known: frozenset[str]
+) -> Iterable[checks.CheckMessage]:
+    for key in given.keys() - known:
+        near = get_close_matches(str(key).upper(), known, n=1)
+        hint = f"Did you mean {near[0]}?" if near else f"Known keys: {', '.join(sorted(known))}."
+        yield checks.Error(f"{where} has an unknown key {key!r}.", hint=hint, id="d7verify.E002")
+
+
+def _check_values(where: str, given: Mapping[str, Any]) -> Iterable[checks.CheckMessage]:
+    for key in given.keys() & _RULES.keys():
+        fits, words = _RULES[key]
+        if not fits(given[key]):
+            yield checks.Error(f"{where}[{key!r}] must be {words}.", id="d7verify.E003")
+
+
+def _check_purposes() -> Iterable[checks.CheckMessage]:
+    for name, given in conf.PURPOSES.items():
+        where = f"D7VERIFY['PURPOSES'][{name!r}]"
+        if not isinstance(name, str) or len(name) > _LONGEST_PURPOSE:
+            yield checks.Error(
+                f"{where}: a name has at most {_LONGEST_PURPOSE} letters.", id="d7verify.E004"
+            )
+        if not isinstance(given, Mapping):
+            yield checks.Error(f"{where} must be a dict.", id="d7verify.E004")
+            continue
+        guards = given.keys() & (_KEYS - PURPOSE_KEYS)
+        for key in guards:
+            yield checks.Error(
+                f"{where} sets {key}, which guards a recipient over all purposes.",
+                hint="Set it in D7VERIFY itself.",
+                id="d7verify.E005",
+            )
+        yield from _check_keys(
+            where, {key: given[key] for key in given.keys() - guards}, PURPOSE_KEYS
+        )
+        yield from _check_values(where, given)
+
+
+def _check_gateways() -> Iterable[checks.CheckMessage]:
+    for alias in conf.GATEWAYS:
+        try:
+            if len(alias) > _LONGEST_ALIAS:
+                raise ImproperlyConfigured(f"{alias!r} has more than {_LONGEST_ALIAS} letters.")
+            gateway = get_gateway(alias)
+        except ImproperlyConfigured as error:
+            yield checks.Error(str(error), id="d7verify.E006")
+        else:
+            yield from gateway.check()
+    if "default" not in conf.GATEWAYS:
+        yield checks.Error(
+            "D7VERIFY['GATEWAYS'] has no 'default'.",
+            hint="Without DEBUG there is none unless you name one.",
+            id="d7verify.E007",
+        )
+
+
+@checks.register(checks.Tags.security, deploy=True)
+def check_deployment(**kwargs: object) -> list[checks.CheckMessage]:
+    """No gateway for development, and no provider on this very machine, in production."""
+    return [*_check_development()]
+
+
+def _check_development() -> Iterable[checks.CheckMessage]:
+    for alias, settings in conf.GATEWAYS.items():
+        try:
+            is_for_development = get_gateway(alias).for_development
+        except ImproperlyConfigured:
+            continue  # E006 says so.
+        if is_for_development:
+            yield checks.Warning(
+                f"The gateway {alias!r} is for development: codes do not go to phones.",
+                id="d7verify.W001",
+            )
+        options = settings.get("OPTIONS", {})
+        for name, value in options.items():
+            host = str(value).partition("://")[2] if name.endswith("url") else ""
+            if host.startswith(_LOOPBACK):
+                yield checks.Warning(
+                    f"{name} of the gateway {alias!r} is an address of this machine.",
+                    hint="The emulator is for development.",
+                    id="d7verify.W002",
+                )

@@ -1,0 +1,211 @@
+"""
+The one door to the site's settings: ``D7VERIFY``, one dict, typed, never cached.
+
+Every upper-case property of ``Settings`` is a key of that dict; its docstring is the README's
+row. ``checks`` walks the same properties, so an unknown key or a wrong type is named at start.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, TypeVar, cast
+
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+
+T = TypeVar("T")
+Alphabet = Literal["numeric", "alpha", "alphanumeric"]
+
+#: Keys that a purpose may set: what belongs to one session, never what guards a recipient.
+PURPOSE_KEYS = frozenset(
+    {
+        "PUBLIC",
+        "GATEWAY",
+        "CONTENT",
+        "EXPIRY_SECONDS",
+        "MAX_RESENDS",
+        "MAX_ATTEMPTS",
+        "CODE_LENGTH",
+        "CODE_ALPHABET",
+    }
+)
+_OWN_PURPOSES: dict[str, dict[str, Any]] = {
+    "verify": {"PUBLIC": True},
+    "login": {},
+    "change_phone": {},
+}
+_CONSOLE = {"default": {"BACKEND": "django_d7verify.gateways.console.ConsoleGateway"}}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Purpose:
+    """What holds for sessions of one purpose; durations in seconds."""
+
+    name: str
+    public: bool
+    gateway: str
+    content: str
+    expiry_seconds: int
+    max_resends: int
+    max_attempts: int
+    code_length: int
+    code_alphabet: Alphabet
+
+
+class Settings:
+    """Typed view of ``settings.D7VERIFY``. Nothing is cached, so ``override_settings`` works."""
+
+    @property
+    def GATEWAYS(self) -> Mapping[str, Mapping[str, Any]]:
+        """
+        Gateways by alias, as ``{"default": {"BACKEND": path, "OPTIONS": {…}}}``.
+
+        Without any, the console gateway under ``DEBUG``.
+        """
+        return self._read("GATEWAYS", _CONSOLE if settings.DEBUG else {})
+
+    @property
+    def PURPOSES(self) -> Mapping[str, Mapping[str, Any]]:
+        """
+        What codes are asked for, by name.
+
+        ``verify`` (public), ``login`` and ``change_phone`` are always there.
+        """
+        return {**_OWN_PURPOSES, **self._read("PURPOSES", {})}
+
+    @property
+    def RESEND_WAIT_SECONDS(self) -> int:
+        """Seconds between two codes to one number, over all sessions and purposes."""
+        return self._read("RESEND_WAIT_SECONDS", 60)
+
+    @property
+    def EXPIRY_SECONDS(self) -> int:
+        """Seconds that a code can be used; at most 600."""
+        return self._read("EXPIRY_SECONDS", 600)
+
+    @property
+    def MAX_RESENDS(self) -> int:
+        """Resends in one session."""
+        return self._read("MAX_RESENDS", 5)
+
+    @property
+    def MAX_ATTEMPTS(self) -> int:
+        """Codes compared in one session, over all its resends."""
+        return self._read("MAX_ATTEMPTS", 5)
+
+    @property
+    def CODE_LENGTH(self) -> int:
+        """Letters in a code; at least 6, at most 10."""
+        return self._read("CODE_LENGTH", 6)
+
+    @property
+    def CODE_ALPHABET(self) -> Alphabet:
+        """``numeric``, ``alpha`` or ``alphanumeric``."""
+        return self._read("CODE_ALPHABET", "numeric")
+
+    @property
+    def CONTENT(self) -> str:
+        """Text of the message; the first ``{}`` is where the code stands."""
+        return str(self._read("CONTENT", "Your verification code is {}"))
+
+    @property
+    def SENDS_PER_HOUR(self) -> int:
+        """Codes to one number per hour; each approval gives one back."""
+        return self._read("SENDS_PER_HOUR", 5)
+
+    @property
+    def SENDS_PER_DAY(self) -> int:
+        """Codes to one number per day."""
+        return self._read("SENDS_PER_DAY", 20)
+
+    @property
+    def FAILURES_PER_HOUR(self) -> int:
+        """Wrong codes for one number per hour, over all sessions."""
+        return self._read("FAILURES_PER_HOUR", 10)
+
+    @property
+    def FAILURES_PER_DAY(self) -> int:
+        """Wrong codes for one number per day, over all sessions."""
+        return self._read("FAILURES_PER_DAY", 30)
+
+    @property
+    def MAX_FAILURES_IN_A_ROW(self) -> int:
+        """Wrong codes in a row in a known user's own sessions before the number is disabled."""
+        return self._read("MAX_FAILURES_IN_A_ROW", 100)
+
+    @property
+    def VERIFICATION_TOKEN_SECONDS(self) -> int:
+        """Seconds after the approval in which it can be used."""
+        return self._read("VERIFICATION_TOKEN_SECONDS", 300)
+
+    @property
+    def SECRET_KEYS(self) -> Sequence[str]:
+        """
+        Secrets that codes and proofs are signed with: the first signs, all are accepted.
+
+        Without any, Django's ``SECRET_KEY`` and ``SECRET_KEY_FALLBACKS``.
+        """
+        django_keys = [settings.SECRET_KEY, *map(str, settings.SECRET_KEY_FALLBACKS)]
+        return self._read("SECRET_KEYS", django_keys)
+
+    @property
+    def DEFAULT_REGION(self) -> str | None:
+        """ISO alpha-2 of the country whose numbers may be typed without a plus."""
+        return self._read("DEFAULT_REGION", cast("str | None", None))
+
+    @property
+    def NUMBER_TYPES(self) -> Sequence[str]:
+        """Kinds of number that are sent to, as names of ``phonenumbers.PhoneNumberType``."""
+        return self._read("NUMBER_TYPES", ["MOBILE", "FIXED_LINE_OR_MOBILE"])
+
+    @property
+    def TRUSTED_PROXY_COUNT(self) -> int:
+        """Own proxies in front of the site: so many entries of ``X-Forwarded-For`` are believed."""
+        return self._read("TRUSTED_PROXY_COUNT", 0)
+
+    def get_purpose(self, name: str) -> Purpose:
+        """
+        What holds for *name*: its own values over the site's.
+
+        Raises ``KeyError`` for a purpose that the site does not have.
+        """
+        own = self.PURPOSES[name]
+        return Purpose(
+            name=name,
+            public=own.get("PUBLIC", False),
+            gateway=own.get("GATEWAY", "default"),
+            content=str(own.get("CONTENT", self.CONTENT)),
+            expiry_seconds=own.get("EXPIRY_SECONDS", self.EXPIRY_SECONDS),
+            max_resends=own.get("MAX_RESENDS", self.MAX_RESENDS),
+            max_attempts=own.get("MAX_ATTEMPTS", self.MAX_ATTEMPTS),
+            code_length=own.get("CODE_LENGTH", self.CODE_LENGTH),
+            code_alphabet=own.get("CODE_ALPHABET", self.CODE_ALPHABET),
+        )
+
+    @property
+    def is_debug(self) -> bool:
+        """Whether Django's ``DEBUG`` is on."""
+        return settings.DEBUG
+
+    @property
+    def user_model(self) -> str:
+        """Django's ``AUTH_USER_MODEL``."""
+        return settings.AUTH_USER_MODEL
+
+    def read_all(self) -> Mapping[str, Any]:
+        """
+        The dict itself, as the site wrote it.
+
+        Raises ``ImproperlyConfigured`` where it is not a dict.
+        """
+        given = getattr(settings, "D7VERIFY", {})
+        if not isinstance(given, Mapping):
+            raise ImproperlyConfigured("D7VERIFY must be a dict.")
+        return given
+
+    def _read(self, name: str, default: T) -> T:
+        return cast("T", self.read_all().get(name, default))
+
+
+conf = Settings()

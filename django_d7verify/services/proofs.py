@@ -1,0 +1,71 @@
+"""The proof that a session was approved: signed, bound, short-lived, and good for one use."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from django.core.signing import BadSignature, Signer
+from django.utils import timezone
+from django.views.decorators.debug import sensitive_variables
+
+from django_d7verify import signals
+from django_d7verify.conf import conf
+from django_d7verify.exceptions import SessionClosed
+from django_d7verify.models import Event, OTPSession
+from django_d7verify.transactions import run_durably
+from django_d7verify.words import EventKind
+
+from .states import OTP, get_snapshot, make_otp
+
+
+def make_verification_token(otp: OTP) -> str:
+    """
+    Proof that *otp* was approved, to be handed to the person and back; it shows no number.
+
+    Whether it still holds is decided when it is used, by ``consume_verification_token``.
+    """
+    return _make_signer(otp.purpose, otp.recipient).sign(otp.otp_id)
+
+
+@sensitive_variables()
+def consume_verification_token(token: str, *, purpose: str, now: datetime | None = None) -> OTP:
+    """
+    Use a proof, once, within ``VERIFICATION_TOKEN_SECONDS`` of the approval.
+
+    Raises ``SessionClosed`` for a forged, used, late or unapproved one, or one for another
+    purpose. Answers what it proves. Sends ``otp_consumed``.
+    """
+    now = now or timezone.now()
+    if not isinstance(token, str):
+        raise SessionClosed
+    snapshot = get_snapshot(token.partition(":")[0])
+    session = snapshot.session
+    try:
+        _make_signer(purpose, session.recipient_id).unsign(token)
+    except BadSignature:
+        raise SessionClosed from None
+
+    def consume() -> None:
+        max_age = timedelta(seconds=conf.VERIFICATION_TOKEN_SECONDS)
+        if not OTPSession.objects.claim_proof(
+            session.otp_id, purpose=purpose, now=now, max_age=max_age
+        ):
+            raise SessionClosed
+        Event(
+            session=session,
+            kind=EventKind.CONSUMED,
+            at=now,
+            generation=session.generation,
+            gateway=session.gateway,
+        ).save(force_insert=True)
+
+    run_durably(consume)
+    otp = make_otp(session, now=now, wait_seconds=0)
+    signals.otp_consumed.send_robust(sender=OTPSession, otp=otp)
+    return otp
+
+
+def _make_signer(purpose: str, recipient: str) -> Signer:
+    key, *fallbacks = conf.SECRET_KEYS
+    salt = f"django_d7verify.proof|{purpose}|{recipient}"
+    return Signer(key=key, fallback_keys=[*fallbacks], salt=salt)

@@ -1,0 +1,385 @@
+"""
+Sending and resending: claim and commit, call the gateway, mark and commit.
+
+No transaction is open while the gateway is called. What a killed process leaves is a claimed
+pin: our own code may still be used, and the recipient's 60 seconds stay.
+"""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.utils import timezone
+from django.views.decorators.debug import sensitive_variables
+
+from django_d7verify import codes, limits, phones, signals
+from django_d7verify.conf import Purpose, conf
+from django_d7verify.exceptions import (
+    ConfigurationError,
+    GatewayError,
+    GatewayRefused,
+    GatewayUncertain,
+    GatewayUnreachable,
+    InvalidPurpose,
+    InvalidRecipient,
+    RecipientRefused,
+    Refused,
+    SessionClosed,
+    Throttled,
+)
+from django_d7verify.gateways import get_gateway
+from django_d7verify.gateways.base import CodeMessage, Gateway, Receipt
+from django_d7verify.models import Event, OTPSession, Pin, Recipient
+from django_d7verify.transactions import run_durably
+from django_d7verify.words import EventKind, GatewayReason, Requester, SessionStatus
+
+from .states import OTP, Snapshot, get_snapshot, make_otp, report_refusal
+
+logger = logging.getLogger("django_d7verify")
+
+#: Seconds to wait where the provider says "too soon" at the end of our own wait: giving the
+#: whole wait back would loop.
+PROVIDER_WAIT_SECONDS = 10
+
+_NOT_SENT = (GatewayRefused, GatewayUnreachable, ConfigurationError)
+
+
+@dataclass(slots=True, kw_only=True)
+class _Dispatch:
+    """One code on its way: what was claimed, and what to send."""
+
+    session: OTPSession
+    pin: Pin
+    gateway: Gateway
+    message: CodeMessage
+    now: datetime
+    #: The provider's id of the session so far, for a resend; "" to send anew.
+    reference: str = ""
+    #: The session's ``expires_at`` before a resend; None for the first code.
+    expired_before: datetime | None = None
+
+    @property
+    def claim(self) -> str:
+        """The name under which the recipient's send is taken, and given back once."""
+        return f"{self.session.otp_id}:{self.session.generation}"
+
+
+@sensitive_variables()
+def send_otp(
+    recipient: str,
+    *,
+    purpose: str = "verify",
+    gateway: str | None = None,
+    user: Any = None,
+    requester: Requester | None = None,
+    now: datetime | None = None,
+) -> OTP:
+    """
+    Begin a session: send a code for *purpose* to *recipient*, a phone number as people write it.
+
+    *gateway* is an alias, by default the purpose's. *user* is the number's known user, who is
+    asking: already past a first factor or signed in. Such sessions are charged to limits of
+    their own, so never pass a user whom the site merely looked up by the number.
+
+    Costs money and takes up to 10 s. Raises ``Refused`` (``InvalidPurpose``,
+    ``InvalidRecipient``, ``RecipientRefused``, ``Throttled``, ``LockedOut``): nothing was sent;
+    ``GatewayRefused``, ``GatewayUnreachable`` or ``ConfigurationError``: not sent, and it may be
+    tried again at once; ``GatewayUncertain`` with ``otp_id``: maybe sent.
+    Sends ``pre_send``, then ``otp_sent`` or ``otp_send_failed``.
+    """
+    now = now or timezone.now()
+    requester = requester or Requester()
+    rules = _get_purpose(purpose)
+    phone = _parse_recipient(recipient)
+    carrier = get_gateway(gateway or rules.gateway)
+    signals.pre_send.send(
+        sender=OTPSession, recipient=phone.number, purpose=purpose, user=user, requester=requester
+    )
+    session = OTPSession(
+        recipient_id=phone.number,
+        country=phone.country,
+        purpose=purpose,
+        gateway=carrier.alias,
+        user=user,
+        owned=user is not None,
+        created_at=now,
+        expires_at=now + _lifetime(rules, carrier),
+        max_attempts=rules.max_attempts,
+        max_resends=rules.max_resends,
+        salt=codes.make_salt(),
+        address=requester.address,
+        user_agent=requester.user_agent,
+        language=requester.language,
+    )
+    dispatch = _make_dispatch(session, rules, carrier, now)
+    try:
+        _claim_first(dispatch)
+    except Refused as error:
+        report_refusal(session, error, requester)
+        raise
+    return _deliver(dispatch, requester)
+
+
+def resend_otp(
+    otp_id: uuid.UUID | str, *, requester: Requester | None = None, now: datetime | None = None
+) -> OTP:
+    """
+    Send the next code of a session; the one before stops working once this one is confirmed.
+
+    Attempts and failures are not reset. Costs money and takes up to 10 s. Raises as ``send_otp``,
+    and ``SessionClosed``; the session stays open and keeps its resend where nothing was sent.
+    """
+    now = now or timezone.now()
+    requester = requester or Requester()
+    snapshot = get_snapshot(otp_id)
+    try:
+        _check_resend(snapshot, now)
+        dispatch = _make_resend(snapshot, now)
+        run_durably(_claim_next, dispatch)
+    except Refused as error:
+        report_refusal(snapshot.session, error, requester)
+        raise
+    return _deliver(dispatch, requester)
+
+
+def _get_purpose(name: str) -> Purpose:
+    try:
+        return conf.get_purpose(name)
+    except KeyError:
+        raise InvalidPurpose("D7VERIFY['PURPOSES'] has no such purpose.") from None
+
+
+@sensitive_variables()
+def _parse_recipient(text: str) -> phones.Phone:
+    try:
+        phone = phones.parse_phone(text, default_region=conf.DEFAULT_REGION)
+    except ValueError as error:
+        raise InvalidRecipient(str(error)) from None
+    if phone.number_type not in conf.NUMBER_TYPES:
+        raise RecipientRefused(f"Numbers of type {phone.number_type} are not sent to.")
+    return phone
+
+
+def _lifetime(rules: Purpose, gateway: Gateway) -> timedelta:
+    longest = gateway.fixed_expiry_seconds or rules.expiry_seconds
+    return timedelta(seconds=min(rules.expiry_seconds, longest))
+
+
+@sensitive_variables()
+def _make_dispatch(
+    session: OTPSession, rules: Purpose, gateway: Gateway, now: datetime, **resend: Any
+) -> _Dispatch:
+    alphabet = gateway.fixed_alphabet or rules.code_alphabet
+    code = None if gateway.makes_codes else codes.make_code(rules.code_length, alphabet)
+    pin = Pin(
+        session=session,
+        generation=session.generation,
+        gateway=gateway.alias,
+        code_length=rules.code_length,
+        code_alphabet=alphabet,
+        created_at=now,
+        expires_at=session.expires_at,
+    )
+    if code is not None:
+        pin.digest = codes.make_digest(code, pin.make_binding(), secret=conf.SECRET_KEYS[0])
+    message = CodeMessage(
+        recipient=session.recipient_id,
+        content=rules.content,
+        code=code,
+        code_length=rules.code_length,
+        code_alphabet=alphabet,
+        expiry_seconds=round((session.expires_at - now).total_seconds()),
+        resend_wait_seconds=conf.RESEND_WAIT_SECONDS,
+        max_resends=rules.max_resends,
+    )
+    return _Dispatch(session=session, pin=pin, gateway=gateway, message=message, now=now, **resend)
+
+
+def _claim_first(dispatch: _Dispatch) -> None:
+    if run_durably(_try_first, dispatch):
+        return
+    number = dispatch.session.recipient_id
+    recipient = Recipient.objects.filter(number=number).first()
+    if recipient is None:
+        # Never seen. Of several at once one row stands, and the same UPDATE decides.
+        run_durably(
+            Recipient.objects.bulk_create, [Recipient(number=number)], ignore_conflicts=True
+        )
+        if run_durably(_try_first, dispatch):
+            return
+    raise _make_refusal(recipient, dispatch)
+
+
+def _try_first(dispatch: _Dispatch) -> bool:
+    session = dispatch.session
+    if not limits.claim_send(
+        session.recipient_id, claim=dispatch.claim, now=dispatch.now, owned=session.owned
+    ):
+        return False
+    session.save(force_insert=True)
+    dispatch.pin.save(force_insert=True)
+    return True
+
+
+def _make_refusal(recipient: Recipient | None, dispatch: _Dispatch) -> Refused:
+    owned = dispatch.session.owned
+    refusal = recipient and limits.find_refusal(recipient, now=dispatch.now, owned=owned)
+    # None: somebody else sent between our look and our claim.
+    return refusal or Throttled(conf.RESEND_WAIT_SECONDS)
+
+
+def _check_resend(snapshot: Snapshot, now: datetime) -> None:
+    # Decides nothing: the claim does. It says which refusal it would be, for one statement.
+    session = snapshot.session
+    if session.status_at(now) != SessionStatus.OPEN:
+        raise SessionClosed
+    if session.resend_count >= session.max_resends:
+        raise SessionClosed("No resend is left in this session.")
+    refusal = limits.find_refusal(session.recipient, now=now, owned=session.owned)
+    if refusal:
+        raise refusal
+
+
+def _make_resend(snapshot: Snapshot, now: datetime) -> _Dispatch:
+    session = snapshot.session
+    rules = _get_purpose(session.purpose)
+    gateway = get_gateway(session.gateway)
+    before = session.expires_at
+    references = [pin.reference for pin in snapshot.live_pins() if pin.gateway == gateway.alias]
+    session.generation += 1
+    session.resend_count += 1
+    session.expires_at = now + _lifetime(rules, gateway)
+    return _make_dispatch(
+        session,
+        rules,
+        gateway,
+        now,
+        reference=next((reference for reference in references if reference), ""),
+        expired_before=before,
+    )
+
+
+def _claim_next(dispatch: _Dispatch) -> None:
+    # The look before allowed it: who loses here lost to another send of this very moment.
+    session = dispatch.session
+    is_session_ours = OTPSession.objects.claim_resend(
+        session.otp_id,
+        now=dispatch.now,
+        generation=session.generation - 1,
+        expires_at=session.expires_at,
+    )
+    if not is_session_ours or not limits.claim_send(
+        session.recipient_id, claim=dispatch.claim, now=dispatch.now, owned=session.owned
+    ):
+        raise Throttled(conf.RESEND_WAIT_SECONDS)
+    dispatch.pin.save(force_insert=True)
+
+
+@sensitive_variables()
+def _deliver(dispatch: _Dispatch, requester: Requester) -> OTP:
+    try:
+        receipt = _call_gateway(dispatch)
+    except _NOT_SENT as error:
+        run_durably(_mark_not_sent, dispatch, error)
+        _report_failure(dispatch, error)
+        if getattr(error, "reason", "") == GatewayReason.TOO_FREQUENT:
+            raise Throttled(PROVIDER_WAIT_SECONDS) from None
+        raise
+    except GatewayUncertain as error:
+        run_durably(_mark_uncertain, dispatch, error)
+        _report_failure(dispatch, error)
+        error.otp_id = str(dispatch.session.otp_id)
+        error.retry_after_seconds = conf.RESEND_WAIT_SECONDS
+        raise
+    _shorten(dispatch.pin, receipt, dispatch.now)
+    run_durably(_mark_sent, dispatch, receipt)
+    otp = _make_state(dispatch)
+    logger.info("Code sent to %s through %s.", otp.masked_recipient, dispatch.gateway.alias)
+    signals.otp_sent.send_robust(sender=OTPSession, otp=otp, requester=requester)
+    return otp
+
+
+def _call_gateway(dispatch: _Dispatch) -> Receipt:
+    if dispatch.reference:
+        return dispatch.gateway.resend(dispatch.reference, dispatch.message)
+    return dispatch.gateway.send(dispatch.message)
+
+
+def _shorten(pin: Pin, receipt: Receipt, now: datetime) -> None:
+    if receipt.expiry_seconds is not None:
+        pin.expires_at = min(pin.expires_at, now + timedelta(seconds=receipt.expiry_seconds))
+
+
+def _mark_sent(dispatch: _Dispatch, receipt: Receipt) -> None:
+    pin = dispatch.pin
+    Pin.objects.mark_sent(
+        pin.session_id,
+        pin.generation,
+        now=dispatch.now,
+        reference=receipt.reference,
+        expires_at=pin.expires_at,
+    )
+    _make_event(dispatch, EventKind.SENT, answer=receipt.answer).save(force_insert=True)
+
+
+def _mark_uncertain(dispatch: _Dispatch, error: GatewayUncertain) -> None:
+    Pin.objects.mark_uncertain(dispatch.pin.session_id, dispatch.pin.generation)
+    _make_event(dispatch, EventKind.SEND_UNCERTAIN, reason=error.reason, answer=error.answer).save(
+        force_insert=True
+    )
+
+
+def _mark_not_sent(dispatch: _Dispatch, error: GatewayError | ConfigurationError) -> None:
+    session = dispatch.session
+    reason = getattr(error, "reason", error.code)
+    if dispatch.expired_before is None:
+        OTPSession.objects.mark_failed(session.otp_id)
+    else:
+        OTPSession.objects.release_resend(
+            session.otp_id, generation=session.generation, expires_at=dispatch.expired_before
+        )
+    limits.release_send(
+        session.recipient_id,
+        claim=dispatch.claim,
+        now=dispatch.now,
+        owned=session.owned,
+        wait_seconds=PROVIDER_WAIT_SECONDS if reason == GatewayReason.TOO_FREQUENT else 0,
+    )
+    Pin.objects.mark_not_sent(session.otp_id, dispatch.pin.generation)
+    _make_event(
+        dispatch, EventKind.NOT_SENT, reason=reason, answer=getattr(error, "answer", "")
+    ).save(force_insert=True)
+
+
+def _make_event(
+    dispatch: _Dispatch, kind: EventKind, *, reason: str = "", answer: str = ""
+) -> Event:
+    return Event(
+        session=dispatch.session,
+        kind=kind,
+        at=dispatch.now,
+        generation=dispatch.pin.generation,
+        gateway=dispatch.gateway.alias,
+        reason=reason,
+        answer=answer,
+    )
+
+
+def _make_state(dispatch: _Dispatch) -> OTP:
+    return make_otp(
+        dispatch.session,
+        now=dispatch.now,
+        wait_seconds=conf.RESEND_WAIT_SECONDS,
+        pins=[dispatch.pin],
+    )
+
+
+def _report_failure(dispatch: _Dispatch, error: GatewayError | ConfigurationError) -> None:
+    otp = _make_state(dispatch)
+    alias = dispatch.gateway.alias
+    logger.error("No code to %s through %s: %s", otp.masked_recipient, alias, error)
+    signals.otp_send_failed.send_robust(sender=OTPSession, otp=otp, error=error)

@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.core.cache import cache
+
+from django_d7verify.emulator import Emulator
+from django_d7verify.gateways import locmem
+
+NUMBER = "+971501234567"
+API_TOKEN = "a-very-secret-api-token"
+
+
+@pytest.fixture(scope="session")
+def running_emulator() -> Iterator[Emulator]:
+    with Emulator() as emulator:
+        yield emulator
+
+
+@pytest.fixture
+def emulator(running_emulator: Emulator) -> Emulator:
+    running_emulator.reset()
+    return running_emulator
+
+
+@pytest.fixture(autouse=True)
+def fresh() -> None:
+    cache.clear()
+    locmem.outbox.clear()
+
+
+def make_d7_settings(emulator: Emulator, **options: Any) -> dict[str, Any]:
+    return {
+        "BACKEND": "django_d7verify.gateways.d7.D7VerifyGateway",
+        "OPTIONS": {
+            "api_token": API_TOKEN,
+            "originator": "SignOTP",
+            "api_url": emulator.url,
+            **options,
+        },
+    }
+
+
+@pytest.fixture
+def d7(emulator: Emulator, settings: Any) -> Emulator:
+    """The site sends through D7 Verify, which is the emulator."""
+    settings.D7VERIFY = {**settings.D7VERIFY, "GATEWAYS": {"default": make_d7_settings(emulator)}}
+    return emulator
