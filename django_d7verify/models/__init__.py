@@ -1,0 +1,15 @@
+"""
+The tables, and every change of state as a queryset method.
+
+Each ``claim_``, ``charge_``, ``release_`` and ``mark_`` method is one conditional UPDATE that
+returns whether it happened, so of any number of callers at once exactly one is told yes. They
+are called by ``services`` and ``limits`` only, in one lock order: session, recipient, pin, event.
+"""
+
+from __future__ import annotations
+
+from .pins import Event, Pin
+from .recipients import Recipient
+from .sessions import OTPSession
+
+__all__ = ["Event", "OTPSession", "Pin", "Recipient"]

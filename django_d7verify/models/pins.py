@@ -1,0 +1,144 @@
+"""The codes of sessions, and what happened to them."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+from typing import Any
+
+from django.db import models
+from django.db.models import Case, Count, F, OuterRef, Q, Subquery, When
+from django.db.models.functions import Coalesce
+from django.utils.translation import gettext_lazy as _
+
+from django_d7verify.codes import Binding
+from django_d7verify.words import EventKind, PinStatus
+
+from .primary import PrimaryManager
+from .sessions import OTPSession
+
+#: Events that answer an attempt: what they do not count was charged and never answered.
+_ANSWERS = (EventKind.WRONG_CODE, EventKind.LOCKED, EventKind.APPROVED)
+
+
+class PinQuerySet(models.QuerySet["Pin"]):
+    """The codes of sessions, and what became of the messages that carried them."""
+
+    def of_session(self, otp_id: uuid.UUID) -> PinQuerySet:
+        """
+        Its pins, newest first, each with the session and the recipient: one statement.
+
+        ``answered`` counts the attempts that have had an answer, where any may not have.
+        """
+        counted = (
+            Event.objects.filter(session=OuterRef("session"), kind__in=_ANSWERS)
+            .order_by()
+            .values("session")
+            .annotate(number=Count("pk"))
+            .values("number")
+        )
+        answered = Case(
+            When(~Q(session__unanswered=""), then=Coalesce(Subquery(counted), 0)),
+            default=F("session__attempts"),
+            output_field=models.IntegerField(),
+        )
+        return (
+            self.filter(session=otp_id)
+            .select_related("session__recipient")
+            .annotate(answered=answered)
+            .order_by("-generation")
+        )
+
+    def mark_sent(
+        self, session: uuid.UUID, generation: int, *, now: datetime, **learnt: Any
+    ) -> bool:
+        """The provider took it; *learnt* are the columns that its answer fills."""
+        return self._mark(session, generation, PinStatus.SENT, sent_at=now, **learnt)
+
+    def mark_uncertain(self, session: uuid.UUID, generation: int) -> bool:
+        """No whole answer came: it may be on its way."""
+        return self._mark(session, generation, PinStatus.UNCERTAIN)
+
+    def mark_not_sent(self, session: uuid.UUID, generation: int) -> bool:
+        """It surely did not leave."""
+        return self._mark(session, generation, PinStatus.NOT_SENT)
+
+    def _mark(self, session: uuid.UUID, generation: int, status: PinStatus, **changes: Any) -> bool:
+        rows = self.filter(session=session, generation=generation, status=PinStatus.CLAIMED)
+        return rows.update(status=status, **changes) == 1
+
+
+class Pin(models.Model):
+    """
+    One code issued in a session.
+
+    The newest one that was confirmed is live, and any newer one of which it is not known whether
+    it was sent; so nobody is stranded, and older ones need no UPDATE to stop working.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    session = models.ForeignKey(OTPSession, models.CASCADE, related_name="pins")
+    generation = models.PositiveSmallIntegerField(_("generation"))
+    gateway = models.CharField(_("gateway"), max_length=64)
+    code_length = models.PositiveSmallIntegerField()
+    code_alphabet = models.CharField(max_length=16)
+    #: "" where the provider made the code.
+    digest = models.CharField(max_length=64, blank=True, editable=False)
+    reference = models.CharField(_("reference"), max_length=64, blank=True)
+    status = models.CharField(
+        _("status"), max_length=10, choices=PinStatus, default=PinStatus.CLAIMED
+    )
+    created_at = models.DateTimeField(_("claimed"))
+    sent_at = models.DateTimeField(_("sent"), null=True, blank=True)
+    expires_at = models.DateTimeField(_("expires"))
+
+    objects = PrimaryManager.from_queryset(PinQuerySet)()
+
+    class Meta:
+        verbose_name = _("pin")
+        verbose_name_plural = _("pins")
+        constraints = [
+            models.UniqueConstraint(fields=["session", "generation"], name="d7verify_pin_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.session_id} no. {self.generation} {self.status}"
+
+    def make_binding(self) -> Binding:
+        """What its code is good for; needs the session's salt, so nothing once that is erased."""
+        return Binding(
+            otp_id=str(self.session.otp_id),
+            generation=self.generation,
+            purpose=self.session.purpose,
+            recipient=self.session.recipient_id,
+            salt=self.session.salt,
+        )
+
+
+class Event(models.Model):
+    """
+    One thing that happened in a session; appended, never changed.
+
+    Refusals are not kept here: rows that an attacker can write would be an attack of their own.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    session = models.ForeignKey(OTPSession, models.CASCADE, related_name="events")
+    kind = models.CharField(_("what happened"), max_length=16, choices=EventKind)
+    at = models.DateTimeField(_("when"))
+    generation = models.PositiveSmallIntegerField(_("generation"))
+    gateway = models.CharField(_("gateway"), max_length=64, blank=True)
+    #: A word of ours: why a provider did not do what was asked.
+    reason = models.CharField(_("reason"), max_length=24, blank=True)
+    #: The provider's words, scrubbed of numbers.
+    answer = models.TextField(_("provider's answer"), blank=True)
+    address = models.CharField(_("address"), max_length=45, blank=True)
+
+    objects = PrimaryManager()
+
+    class Meta:
+        verbose_name = _("event")
+        verbose_name_plural = _("events")
+
+    def __str__(self) -> str:
+        return f"{self.session_id} {self.kind}"

@@ -1,0 +1,163 @@
+"""Phone numbers and their limits."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.db import models
+from django.db.models import Case, F, Value, When
+from django.db.models.functions import Greatest
+from django.utils.translation import gettext_lazy as _
+
+from django_d7verify.arrivals import Limit
+from django_d7verify.phones import mask_phone
+
+from .primary import PrimaryManager
+
+
+def _big(number: int) -> Value:
+    # Typed, because psycopg with server-side binding casts a bare int to int4, where it wraps
+    # and lets every claim pass.
+    return Value(number, output_field=models.BigIntegerField())
+
+
+class RecipientQuerySet(models.QuerySet["Recipient"]):
+    """The limits of a phone number. Instants are integers, microseconds since 1970."""
+
+    def claim_send(
+        self,
+        number: str,
+        *,
+        claim: str,
+        limits: Sequence[Limit],
+        guards: Sequence[Limit],
+        now: int,
+        owned: bool,
+    ) -> bool:
+        """
+        Take one send from each of *limits*, where each of *guards* still has room.
+
+        *claim* names the taker, for ``release_send``. A disabled number's *owned* sends, those of
+        its known user, are refused.
+        """
+        rows = self._where_room(number, (*limits, *guards), now=now, owned=owned)
+        return rows.update(claim=claim, **_take(limits, now)) == 1
+
+    def release_send(
+        self, number: str, *, claim: str, gap: Limit, limits: Sequence[Limit], next_send: int
+    ) -> bool:
+        """Give back what *claim* took; the next send is allowed at *next_send*. Never twice."""
+        rows = self.filter(number=number, claim=claim)
+        return rows.update(claim="", **{gap.column: _big(next_send)}, **_give_back(limits)) == 1
+
+    def charge_failure(
+        self, number: str, *, limits: Sequence[Limit], now: int, owned: bool, disable_at: int
+    ) -> bool:
+        """
+        Take one failure from each of *limits*.
+
+        In an *owned* session it is also counted in a row, and the *disable_at*-th disables the
+        number.
+        """
+        rows = self._where_room(number, limits, now=now, owned=owned)
+        changes: dict[str, Any] = _take(limits, now)
+        if owned:
+            # First in SET: MariaDB evaluates from left to right, on values already set.
+            disabled = Case(
+                When(failures_in_a_row__gte=disable_at - 1, then=Value(True)),
+                default=F("disabled"),
+            )
+            changes = {
+                "disabled": disabled,
+                "failures_in_a_row": F("failures_in_a_row") + _big(1),
+                **changes,
+            }
+        return rows.update(**changes) == 1
+
+    def release_failure(self, number: str, *, limits: Sequence[Limit], owned: bool) -> bool:
+        """Give back one failure that was charged for a code which was never compared."""
+        changes: dict[str, Any] = _give_back(limits)
+        if owned:
+            # Only a charge disables, and none passes after it: with one less, it is not the time.
+            changes["disabled"] = False
+            changes["failures_in_a_row"] = Greatest(F("failures_in_a_row") - _big(1), _big(0))
+        return self.filter(number=number).update(**changes) == 1
+
+    def mark_proven(
+        self,
+        number: str,
+        *,
+        reset: Sequence[Limit],
+        give_back: Sequence[Limit],
+        guards: Sequence[Limit],
+        now: int,
+        owned: bool,
+    ) -> bool:
+        """
+        The right code was given: empty the buckets of *reset*, return one each to *give_back*.
+
+        Refused where *guards* have no room: a right code does not open a locked number. Without
+        guards the code was charged before it was compared, and its charge is undone.
+        """
+        rows = self.filter(number=number)
+        if guards:
+            rows = self._where_room(number, guards, now=now, owned=owned)
+        changes: dict[str, Any] = {limit.column: _big(0) for limit in reset}
+        if owned:
+            changes.update(disabled=False, failures_in_a_row=_big(0))
+        return rows.update(**changes, **_give_back(give_back)) == 1
+
+    def _where_room(
+        self, number: str, limits: Sequence[Limit], *, now: int, owned: bool
+    ) -> RecipientQuerySet:
+        room = {f"{limit.column}__lte": now + limit.tolerance for limit in limits}
+        rows = self.filter(number=number, **room)
+        return rows.filter(disabled=False) if owned else rows
+
+
+def _take(limits: Sequence[Limit], now: int) -> dict[str, Any]:
+    return {
+        limit.column: Greatest(F(limit.column), _big(now)) + _big(limit.interval)
+        for limit in limits
+    }
+
+
+def _give_back(limits: Sequence[Limit]) -> dict[str, Any]:
+    return {limit.column: F(limit.column) - _big(limit.interval) for limit in limits}
+
+
+class Recipient(models.Model):
+    """
+    A phone number and its limits: arrival times (see ``arrivals``) in microseconds since 1970.
+
+    ``owned_`` columns are the buckets of sessions that belong to the number's known user, which
+    strangers cannot spend. Signed and NOT NULL, or MariaDB's unsigned subtraction fails (1690)
+    and ``Greatest`` differs between databases.
+    """
+
+    number = models.CharField(_("number"), max_length=16, unique=True)
+    created_at = models.DateTimeField(_("first seen"), auto_now_add=True)
+    next_send = models.BigIntegerField(default=0, editable=False)
+    sends_hour = models.BigIntegerField(default=0, editable=False)
+    sends_day = models.BigIntegerField(default=0, editable=False)
+    failures_hour = models.BigIntegerField(default=0, editable=False)
+    failures_day = models.BigIntegerField(default=0, editable=False)
+    owned_sends_hour = models.BigIntegerField(default=0, editable=False)
+    owned_sends_day = models.BigIntegerField(default=0, editable=False)
+    owned_failures_hour = models.BigIntegerField(default=0, editable=False)
+    owned_failures_day = models.BigIntegerField(default=0, editable=False)
+    #: Wrong codes in a row in owned sessions; only these can disable a number.
+    failures_in_a_row = models.BigIntegerField(_("failures in a row"), default=0)
+    disabled = models.BooleanField(_("disabled"), default=False)
+    #: Who took the last send: "<otp_id>:<generation>".
+    claim = models.CharField(max_length=64, default="", blank=True, editable=False)
+
+    objects = PrimaryManager.from_queryset(RecipientQuerySet)()
+
+    class Meta:
+        verbose_name = _("recipient")
+        verbose_name_plural = _("recipients")
+
+    def __str__(self) -> str:
+        return mask_phone(self.number)
