@@ -6,6 +6,7 @@ Errors stop the site; warnings of ``check --deploy`` name what must not go to pr
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any
@@ -20,9 +21,13 @@ from .gateways.base import PLACEHOLDER
 from .phones import NUMBER_TYPES
 
 _KEYS = frozenset(name for name in vars(Settings) if name.isupper())
+_GATEWAY_KEYS = frozenset({"BACKEND", "OPTIONS", "FAILOVER"})
 _LONGEST_ALIAS = 64
 _LONGEST_PURPOSE = 32
 _LOOPBACK = ("127.", "localhost", "[::1]")
+_LOCAL_URLS = tuple(f"http://{host}" for host in _LOOPBACK)
+_HOST = re.compile(r"([a-z0-9-]+(\.[a-z0-9-]+)*)?", re.IGNORECASE)
+_SECRET = re.compile(r"[\w-]{16,}", re.ASCII)
 
 
 def _is_whole(least: int, most: int) -> Callable[[object], bool]:
@@ -48,7 +53,24 @@ _RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "MAX_ATTEMPTS": (_is_whole(1, 20), "a whole number, 1 to 20"),
     "CODE_LENGTH": (_is_whole(6, 10), "a whole number, 6 to 10"),
     "CODE_ALPHABET": (lambda value: value in ALPHABETS, f"one of {', '.join(ALPHABETS)}"),
-    "CONTENT": (lambda value: PLACEHOLDER in str(value), "a text with {} where the code stands"),
+    "CONTENT": (
+        lambda value: value is None or PLACEHOLDER in str(value),
+        "a text with {} where the code stands",
+    ),
+    "ORIGIN_HOST": (
+        lambda value: bool(_HOST.fullmatch(str(value))),
+        "a host, without scheme or port",
+    ),
+    "REPORT_URL": (
+        lambda value: value == "" or str(value).startswith(("https://", *_LOCAL_URLS)),
+        "an https address",
+    ),
+    "REPORT_SECRETS": (
+        lambda value: not value or (_is_texts(value) and all(map(_SECRET.fullmatch, value))),
+        "a list of secrets of 16 letters, digits, - or _, at the least",
+    ),
+    "BREAKER_FAILURES": (_is_whole(1, 1000), "a whole number, 1 to 1000"),
+    "BREAKER_SECONDS": (_is_whole(1, 3600), "whole seconds, 1 to 3600"),
     "SENDS_PER_HOUR": (_is_whole(1, 3600), "a whole number, 1 to 3600"),
     "SENDS_PER_DAY": (_is_whole(1, 86400), "a whole number, 1 to 86400"),
     "FAILURES_PER_HOUR": (_is_whole(1, 100), "a whole number, 1 to 100"),
@@ -121,7 +143,11 @@ def _check_purposes() -> Iterable[checks.CheckMessage]:
 
 
 def _check_gateways() -> Iterable[checks.CheckMessage]:
-    for alias in conf.GATEWAYS:
+    for alias, given in conf.GATEWAYS.items():
+        where = f"D7VERIFY['GATEWAYS'][{alias!r}]"
+        yield from _check_keys(where, given, _GATEWAY_KEYS)
+        if set(conf.get_failover(alias)) - (conf.GATEWAYS.keys() - {alias}):
+            yield checks.Error(f"{where}['FAILOVER'] names no other gateway.", id="d7verify.E008")
         try:
             if len(alias) > _LONGEST_ALIAS:
                 raise ImproperlyConfigured(f"{alias!r} has more than {_LONGEST_ALIAS} letters.")

@@ -45,7 +45,8 @@ class Purpose:
     name: str
     public: bool
     gateway: str
-    content: str
+    #: Text with ``{}`` where the code stands; None to render the template.
+    content: str | None
     expiry_seconds: int
     max_resends: int
     max_attempts: int
@@ -59,9 +60,10 @@ class Settings:
     @property
     def GATEWAYS(self) -> Mapping[str, Mapping[str, Any]]:
         """
-        Gateways by alias, as ``{"default": {"BACKEND": path, "OPTIONS": {…}}}``.
+        Gateways by alias, as ``{"default": {"BACKEND": path, "OPTIONS": {…}, "FAILOVER": […]}}``.
 
-        Without any, the console gateway under ``DEBUG``.
+        ``FAILOVER`` names others, tried while the first surely did not send. Without any gateway,
+        the console gateway under ``DEBUG``.
         """
         return self._read("GATEWAYS", _CONSOLE if settings.DEBUG else {})
 
@@ -105,9 +107,18 @@ class Settings:
         return self._read("CODE_ALPHABET", "numeric")
 
     @property
-    def CONTENT(self) -> str:
-        """Text of the message; the first ``{}`` is where the code stands."""
-        return str(self._read("CONTENT", "Your verification code is {}"))
+    def CONTENT(self) -> str | None:
+        """
+        Text of the message, with ``{}`` where the code stands.
+
+        Without it, the templates ``d7verify/<purpose>/code.txt`` or ``d7verify/code.txt``.
+        """
+        return self._read("CONTENT", cast("str | None", None))
+
+    @property
+    def ORIGIN_HOST(self) -> str:
+        """Host of the site's pages, for the last line by which browsers fill in codes of ours."""
+        return self._read("ORIGIN_HOST", "")
 
     @property
     def SENDS_PER_HOUR(self) -> int:
@@ -150,6 +161,26 @@ class Settings:
         return self._read("SECRET_KEYS", django_keys)
 
     @property
+    def REPORT_URL(self) -> str:
+        """Address of the site's delivery reports, ``https://…/otp/reports/``; none without it."""
+        return self._read("REPORT_URL", "")
+
+    @property
+    def REPORT_SECRETS(self) -> Sequence[str]:
+        """Secrets in the paths of delivery reports: the first is given out, all are accepted."""
+        return self._read("REPORT_SECRETS", cast("Sequence[str]", []))
+
+    @property
+    def BREAKER_FAILURES(self) -> int:
+        """Calls in a row without an answer after which a gateway is left alone."""
+        return self._read("BREAKER_FAILURES", 5)
+
+    @property
+    def BREAKER_SECONDS(self) -> int:
+        """Seconds for which it is left alone, by each process."""
+        return self._read("BREAKER_SECONDS", 30)
+
+    @property
     def DEFAULT_REGION(self) -> str | None:
         """ISO alpha-2 of the country whose numbers may be typed without a plus."""
         return self._read("DEFAULT_REGION", cast("str | None", None))
@@ -175,13 +206,17 @@ class Settings:
             name=name,
             public=own.get("PUBLIC", False),
             gateway=own.get("GATEWAY", "default"),
-            content=str(own.get("CONTENT", self.CONTENT)),
+            content=own.get("CONTENT", self.CONTENT),
             expiry_seconds=own.get("EXPIRY_SECONDS", self.EXPIRY_SECONDS),
             max_resends=own.get("MAX_RESENDS", self.MAX_RESENDS),
             max_attempts=own.get("MAX_ATTEMPTS", self.MAX_ATTEMPTS),
             code_length=own.get("CODE_LENGTH", self.CODE_LENGTH),
             code_alphabet=own.get("CODE_ALPHABET", self.CODE_ALPHABET),
         )
+
+    def get_failover(self, alias: str) -> Sequence[str]:
+        """Aliases to try, in turn, while the gateway of *alias* surely did not send."""
+        return cast("Sequence[str]", self.GATEWAYS[alias].get("FAILOVER", ()))
 
     @property
     def is_debug(self) -> bool:

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 
 from .arrivals import Limit, longest_wait_seconds, make_microseconds
 from .conf import conf
-from .exceptions import LockedOut, Refused, Throttled
+from .exceptions import LockedOut, RecipientRefused, Refused, Throttled
 from .models import Recipient
 
 _HOUR_SECONDS = 3600
@@ -112,6 +112,8 @@ def mark_proven(number: str, *, now: datetime, owned: bool, charged: bool) -> bo
 
 def find_refusal(recipient: Recipient, *, now: datetime, owned: bool) -> Refused | None:
     """Why *recipient* may not be sent to at *now*, with the longest wait; None where it may."""
+    if recipient.stopped_at:
+        return RecipientRefused("The number is on the stop list.")
     locked = find_lock(recipient, now=now, owned=owned)
     wait = send_wait_seconds(recipient, now=now, owned=owned)
     return locked or (Throttled(wait) if wait else None)

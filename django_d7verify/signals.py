@@ -27,5 +27,7 @@ otp_approved = Signal()
 otp_cancelled = Signal()
 #: ``otp``: its proof was used, once.
 otp_consumed = Signal()
+#: ``otp``, ``report`` (a ``gateways.base.DeliveryReport``): the network's word went forward.
+otp_delivery_reported = Signal()
 #: ``recipient`` (masked), ``purpose``, ``error`` (a ``Refused``), ``requester``.
 otp_refused = Signal()

@@ -7,6 +7,8 @@ what is outside the basic plane, such as emoji, takes two. A text over the limit
 is cut into parts, which hold less, for each says which part it is. No pair is cut in two, so parts
 may be shorter than they could be. The provider's own count is the truth for what is billed.
 
+And what the text of a code is: the site's own, or a template in the person's language.
+
 Sources: 3GPP TS 23.038 6.2.1; the providers' limits as in gateway-apis D, read 2026-11-21.
 """
 
@@ -15,6 +17,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
+
+from django.template import TemplateDoesNotExist
+from django.template.loader import render_to_string
+from django.utils import translation
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
 
 Encoding = Literal["gsm", "ucs2"]
 
@@ -27,6 +35,28 @@ _GSM = _BASIC | _EXTENSION
 
 _LAST_OF_BASIC_PLANE = 0xFFFF
 _FIRST_PRINTABLE = 0x20
+
+
+def render_content(
+    content: str | Promise | None, *, purpose: str, language: str, expiry_seconds: int
+) -> str:
+    """
+    The text of a code for *purpose*, with ``{}`` where the code stands.
+
+    *content* as it is, translated where it is lazy; without it the template
+    ``d7verify/<purpose>/code.txt`` or ``d7verify/code.txt``, which gets ``code``, ``purpose`` and
+    ``minutes``. *language* is a tag, "" for the active one.
+    """
+    with translation.override(language or translation.get_language()):
+        if content is not None:
+            return str(content)
+        templates = [f"d7verify/{purpose}/code.txt", "d7verify/code.txt"]
+        context = {"code": "{}", "purpose": purpose, "minutes": expiry_seconds // 60}
+        try:
+            return render_to_string(templates, context).strip()
+        except TemplateDoesNotExist:
+            # A site without TEMPLATES, or without APP_DIRS in them, has an API all the same.
+            return _("Your verification code is {}")
 
 
 class TextRefused(ValueError):

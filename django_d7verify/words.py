@@ -43,6 +43,15 @@ class Delivery(TextChoices):
     UNDELIVERED = "undelivered", _("Not delivered")
 
 
+#: By delivery: what it may follow. Reports come in any order, and only go forward.
+DELIVERY_AFTER = {
+    Delivery.QUEUED: {Delivery.UNKNOWN},
+    Delivery.SENT: {Delivery.UNKNOWN, Delivery.QUEUED},
+    Delivery.DELIVERED: {Delivery.UNKNOWN, Delivery.QUEUED, Delivery.SENT},
+    Delivery.UNDELIVERED: {Delivery.UNKNOWN, Delivery.QUEUED, Delivery.SENT},
+}
+
+
 class Verdict(TextChoices):
     """A provider's word on a code that it made."""
 
@@ -64,6 +73,7 @@ class GatewayReason(TextChoices):
     INVALID_RECIPIENT = "invalid_recipient"
     NO_CREDIT = "no_credit"
     RATE_LIMITED = "rate_limited"
+    BREAKER_OPEN = "breaker_open"
 
 
 class EventKind(TextChoices):
@@ -79,6 +89,7 @@ class EventKind(TextChoices):
     LOCKED = "locked", _("Wrong code, out of attempts")
     CANCELLED = "cancelled", _("Cancelled")
     CONSUMED = "consumed", _("Proof used")
+    DELIVERY = "delivery", _("Delivery reported")
 
 
 #: Letters of a code, in D7's words (``otp_type``).

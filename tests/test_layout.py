@@ -19,7 +19,7 @@ ROWS = [
     {"models"},
     {"limits", "edge", "transactions"},
     {"services"},
-    {"api", "management"},
+    {"api", "webhooks", "admin", "management"},
     {"checks", "apps"},
 ]
 ROW_OF = {name: number for number, row in enumerate(ROWS) for name in row}

@@ -138,7 +138,7 @@ class StateView(OTPView):
             return response
         body = _describe(otp)
         del body["recipient"]
-        return Response(body)
+        return Response({**body, "delivery": otp.delivery})
 
 
 def _validate(form: type[Serializer[Any]], request: Request) -> dict[str, Any]:

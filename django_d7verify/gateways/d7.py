@@ -1,19 +1,36 @@
-"""Codes by D7 Networks. Sources: gateway-apis A.7 to A.10 (read 2026-11-21)."""
+"""Codes by D7 Networks. Sources: gateway-apis A.4 to A.10, F.1 (read 2026-11-21)."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any, ClassVar
 
-from django_d7verify.clients.d7 import D7Client
-from django_d7verify.exceptions import GatewayRefused
+from django_d7verify.clients.d7 import D7Client, D7Message
+from django_d7verify.clients.d7_answers import make_delivery
+from django_d7verify.exceptions import ConfigurationError, GatewayRefused
+from django_d7verify.texts import D7, D7_DOCUMENTED, choose_data_coding
 from django_d7verify.words import GatewayReason, Verdict
 
-from .base import CodeMessage, Gateway, Receipt
+from .base import CodeMessage, DeliveryReport, Gateway, Receipt
+
+_LONGEST_WORD = 32
+_PROFILES = {"standard": D7, "documented": D7_DOCUMENTED}
 
 _START_ANEW = {GatewayReason.EXPIRED, GatewayReason.UNKNOWN_REFERENCE}
 
 
-class D7VerifyGateway(Gateway):
+class _D7Gateway(Gateway):
+    """What both have in common: the account."""
+
+    client: D7Client
+
+    def get_balance(self) -> Decimal:
+        """``GET /messages/v1/balance``."""
+        return self.client.balance()
+
+
+class D7VerifyGateway(_D7Gateway):
     """
     D7 Verify makes the code, puts it where ``{}`` stands in our text, sends and checks it.
 
@@ -100,3 +117,88 @@ class D7VerifyGateway(Gateway):
         if self.retry_delay_seconds is not None:
             return self.retry_delay_seconds
         return max(1, message.resend_wait_seconds - int(self.total_timeout_seconds))
+
+
+class D7MessagesGateway(_D7Gateway):
+    """
+    Our own code in a text by D7 Messages, its delivery reported or asked for.
+
+    *text_profile* is how D7 counts parts: "standard" (160 and 70) or "documented" (158 and 72,
+    gateway-apis D). *num_lookup* has D7 look numbers up first, at a cost. Other options are those
+    of ``D7Client`` and of D7's send.
+    """
+
+    report_method: ClassVar[str | None] = "POST"
+    polls: ClassVar[bool] = True
+
+    def __init__(
+        self,
+        *,
+        alias: str,
+        api_token: str,
+        originator: str,
+        num_lookup: bool | None = None,
+        tag: str | None = None,
+        text_profile: str = "standard",
+        **client_options: Any,
+    ) -> None:
+        super().__init__(alias=alias)
+        if text_profile not in _PROFILES:
+            raise ConfigurationError(f"text_profile must be one of {', '.join(_PROFILES)}.")
+        self.client = D7Client(api_token=api_token, **client_options)
+        self.text_limits = _PROFILES[text_profile]
+        self.originator = originator
+        self.num_lookup = num_lookup
+        self.tag = tag
+
+    def send(self, message: CodeMessage) -> Receipt:
+        """``POST /messages/v1/send``. The reference is D7's ``request_id``."""
+        size = self.measure(message.text)
+        sms = D7Message(
+            recipients=[message.recipient],
+            content=message.text,
+            data_coding=choose_data_coding(message.text),
+            report_url=self.get_report_url(),
+            num_lookup=self.num_lookup,
+        )
+        sent = self.client.send_messages([sms], originator=self.originator, tag=self.tag)
+        return Receipt(
+            reference=sent.request_id,
+            parts=size.parts if size else None,
+            answer=sent.answer,
+        )
+
+    def parse_report(self, fields: Mapping[str, str]) -> DeliveryReport | None:
+        """D7's fields (F.1): ``request_id``, ``msg_id``, ``recipient``, ``status``."""
+        reference, word = fields.get("request_id", ""), fields.get("status", "")
+        recipient = fields.get("recipient", "").strip()
+        if not reference or not word or not recipient:
+            return None
+        return DeliveryReport(
+            reference=reference,
+            delivery=make_delivery(word),
+            word=word[:_LONGEST_WORD],
+            recipient="+" + recipient.lstrip("+"),
+            message_id=fields.get("msg_id", ""),
+        )
+
+    def get_delivery(self, reference: str, recipient: str) -> DeliveryReport | None:
+        """``GET /report/v1/message-log/<request_id>``; a log that does not exist yet is None."""
+        try:
+            log = self.client.message_log(reference)
+        except GatewayRefused as error:
+            if error.reason == GatewayReason.UNKNOWN_REFERENCE:
+                return None
+            raise
+        # One recipient a request: D7 may mask the number, and need not be matched by it.
+        for entry in log.messages[:1]:
+            return DeliveryReport(
+                reference=reference,
+                delivery=entry.delivery,
+                word=entry.status[:_LONGEST_WORD],
+                recipient=recipient,
+                message_id=entry.msg_id,
+                parts=entry.parts,
+                cost=entry.cost,
+            )
+        return None

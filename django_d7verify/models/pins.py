@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Collection
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from django.db import models
@@ -12,7 +14,7 @@ from django.db.models.functions import Coalesce
 from django.utils.translation import gettext_lazy as _
 
 from django_d7verify.codes import Binding
-from django_d7verify.words import EventKind, PinStatus
+from django_d7verify.words import Delivery, EventKind, PinStatus
 
 from .primary import PrimaryManager
 from .sessions import OTPSession
@@ -48,6 +50,29 @@ class PinQuerySet(models.QuerySet["Pin"]):
             .annotate(answered=answered)
             .order_by("-generation")
         )
+
+    def mark_rerouted(
+        self, session: uuid.UUID, generation: int, *, gateway: str, **made: Any
+    ) -> bool:
+        """It surely was not sent, and *gateway* is tried next; *made* is the new code's."""
+        return self._mark(session, generation, PinStatus.CLAIMED, gateway=gateway, **made)
+
+    def mark_delivery(
+        self,
+        pk: int,
+        *,
+        before: Collection[Delivery],
+        delivery: Delivery,
+        now: datetime,
+        **learnt: Any,
+    ) -> bool:
+        """The network said *delivery*, which comes only after one of *before*."""
+        rows = self.filter(pk=pk, delivery__in=before)
+        return rows.update(delivery=delivery, delivery_at=now, **learnt) == 1
+
+    def mark_cost(self, pk: int, *, parts: int | None, cost: Decimal | None) -> bool:
+        """What the message cost, once."""
+        return self.filter(pk=pk, cost=None).update(parts=parts, cost=cost) == 1
 
     def mark_sent(
         self, session: uuid.UUID, generation: int, *, now: datetime, **learnt: Any
@@ -91,6 +116,18 @@ class Pin(models.Model):
     created_at = models.DateTimeField(_("claimed"))
     sent_at = models.DateTimeField(_("sent"), null=True, blank=True)
     expires_at = models.DateTimeField(_("expires"))
+    delivery = models.CharField(
+        _("delivery"), max_length=12, choices=Delivery, default=Delivery.UNKNOWN, blank=True
+    )
+    #: The provider's own word for it.
+    delivery_word = models.CharField(_("provider's word"), max_length=32, blank=True)
+    delivery_at = models.DateTimeField(_("delivery reported"), null=True, blank=True)
+    #: The provider's id of the message, beside the reference of the request.
+    message_id = models.CharField(max_length=64, blank=True)
+    #: By our count, till the provider says.
+    parts = models.PositiveSmallIntegerField(_("parts"), null=True, blank=True)
+    #: In the account's currency, which no provider names.
+    cost = models.DecimalField(_("cost"), max_digits=14, decimal_places=8, null=True, blank=True)
 
     objects = PrimaryManager.from_queryset(PinQuerySet)()
 
@@ -100,6 +137,7 @@ class Pin(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["session", "generation"], name="d7verify_pin_once")
         ]
+        indexes = [models.Index(fields=["reference"], name="d7verify_pin_reference")]
 
     def __str__(self) -> str:
         return f"{self.session_id} no. {self.generation} {self.status}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from django.db import models
@@ -38,10 +39,12 @@ class RecipientQuerySet(models.QuerySet["Recipient"]):
         """
         Take one send from each of *limits*, where each of *guards* still has room.
 
-        *claim* names the taker, for ``release_send``. A disabled number's *owned* sends, those of
-        its known user, are refused.
+        *claim* names the taker, for ``release_send``. Refused for numbers on the stop list, and
+        for the *owned* sends, those of its known user, of a disabled number.
         """
-        rows = self._where_room(number, (*limits, *guards), now=now, owned=owned)
+        rows = self._where_room(number, (*limits, *guards), now=now, owned=owned).filter(
+            stopped_at=None
+        )
         return rows.update(claim=claim, **_take(limits, now)) == 1
 
     def release_send(
@@ -108,6 +111,16 @@ class RecipientQuerySet(models.QuerySet["Recipient"]):
             changes.update(disabled=False, failures_in_a_row=_big(0))
         return rows.update(**changes, **_give_back(give_back)) == 1
 
+    def mark_stopped(self, number: str, *, now: datetime, reason: str) -> bool:
+        """Put on the stop list; False where it stands there."""
+        rows = self.filter(number=number, stopped_at=None)
+        return rows.update(stopped_at=now, stop_reason=reason) == 1
+
+    def mark_allowed(self, number: str) -> bool:
+        """Take from the stop list; False where it does not stand there."""
+        rows = self.filter(number=number, stopped_at__isnull=False)
+        return rows.update(stopped_at=None, stop_reason="") == 1
+
     def _where_room(
         self, number: str, limits: Sequence[Limit], *, now: int, owned: bool
     ) -> RecipientQuerySet:
@@ -150,6 +163,9 @@ class Recipient(models.Model):
     #: Wrong codes in a row in owned sessions; only these can disable a number.
     failures_in_a_row = models.BigIntegerField(_("failures in a row"), default=0)
     disabled = models.BooleanField(_("disabled"), default=False)
+    #: On the stop list: never sent to, for whatever purpose.
+    stopped_at = models.DateTimeField(_("on the stop list since"), null=True, blank=True)
+    stop_reason = models.CharField(_("reason"), max_length=200, blank=True)
     #: Who took the last send: "<otp_id>:<generation>".
     claim = models.CharField(max_length=64, default="", blank=True, editable=False)
 

@@ -8,19 +8,40 @@ committed when it returns or raises, so none may be called inside a transaction 
 
 from __future__ import annotations
 
+from .accounts import get_balances
+from .deliveries import find_report_method, poll_deliveries, record_delivery, record_report
 from .proofs import consume_verification_token, make_verification_token
 from .sending import resend_otp, send_otp
 from .states import OTP, VerifyResult, get_otp
+from .stops import (
+    BlacklistComparison,
+    allow_recipient,
+    compare_blacklist,
+    pull_blacklist,
+    push_blacklist,
+    stop_recipient,
+)
 from .verifying import cancel_otp, verify_otp
 
 __all__ = [
     "OTP",
+    "BlacklistComparison",
     "VerifyResult",
+    "allow_recipient",
     "cancel_otp",
+    "compare_blacklist",
     "consume_verification_token",
+    "find_report_method",
+    "get_balances",
     "get_otp",
     "make_verification_token",
+    "poll_deliveries",
+    "pull_blacklist",
+    "push_blacklist",
+    "record_delivery",
+    "record_report",
     "resend_otp",
     "send_otp",
+    "stop_recipient",
     "verify_otp",
 ]

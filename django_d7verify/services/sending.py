@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 import uuid
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -32,11 +31,12 @@ from django_d7verify.exceptions import (
     Throttled,
 )
 from django_d7verify.gateways import get_gateway
-from django_d7verify.gateways.base import CodeMessage, Gateway, Receipt
-from django_d7verify.models import Event, OTPSession, Pin, Recipient
+from django_d7verify.gateways.base import Receipt
+from django_d7verify.models import OTPSession, Pin, Recipient
 from django_d7verify.transactions import run_durably
 from django_d7verify.words import EventKind, GatewayReason, Requester, SessionStatus
 
+from .outgoing import Outgoing, make_lifetime, make_outgoing, make_rerouted
 from .states import OTP, Snapshot, get_snapshot, make_otp, report_refusal
 
 logger = logging.getLogger("django_d7verify")
@@ -46,26 +46,8 @@ logger = logging.getLogger("django_d7verify")
 PROVIDER_WAIT_SECONDS = 10
 
 _NOT_SENT = (GatewayRefused, GatewayUnreachable, ConfigurationError)
-
-
-@dataclass(slots=True, kw_only=True)
-class _Dispatch:
-    """One code on its way: what was claimed, and what to send."""
-
-    session: OTPSession
-    pin: Pin
-    gateway: Gateway
-    message: CodeMessage
-    now: datetime
-    #: The provider's id of the session so far, for a resend; "" to send anew.
-    reference: str = ""
-    #: The session's ``expires_at`` before a resend; None for the first code.
-    expired_before: datetime | None = None
-
-    @property
-    def claim(self) -> str:
-        """The name under which the recipient's send is taken, and given back once."""
-        return f"{self.session.otp_id}:{self.session.generation}"
+#: Reasons that no other gateway would change.
+_FINAL = {GatewayReason.TOO_FREQUENT, GatewayReason.INVALID_RECIPIENT}
 
 
 @sensitive_variables()
@@ -107,7 +89,7 @@ def send_otp(
         user=user,
         owned=user is not None,
         created_at=now,
-        expires_at=now + _lifetime(rules, carrier),
+        expires_at=now + make_lifetime(rules, carrier),
         max_attempts=rules.max_attempts,
         max_resends=rules.max_resends,
         salt=codes.make_salt(),
@@ -115,13 +97,13 @@ def send_otp(
         user_agent=requester.user_agent,
         language=requester.language,
     )
-    dispatch = _make_dispatch(session, rules, carrier, now)
+    outgoing = make_outgoing(session, rules, carrier, now=now)
     try:
-        _claim_first(dispatch)
+        _claim_first(outgoing)
     except Refused as error:
         report_refusal(session, error, requester)
         raise
-    return _deliver(dispatch, requester)
+    return _deliver(outgoing, requester)
 
 
 def resend_otp(
@@ -138,12 +120,12 @@ def resend_otp(
     snapshot = get_snapshot(otp_id)
     try:
         _check_resend(snapshot, now)
-        dispatch = _make_resend(snapshot, now)
-        run_durably(_claim_next, dispatch)
+        outgoing = _make_resend(snapshot, now)
+        run_durably(_claim_next, outgoing)
     except Refused as error:
         report_refusal(snapshot.session, error, requester)
         raise
-    return _deliver(dispatch, requester)
+    return _deliver(outgoing, requester)
 
 
 def _get_purpose(name: str) -> Purpose:
@@ -164,70 +146,35 @@ def _parse_recipient(text: str) -> phones.Phone:
     return phone
 
 
-def _lifetime(rules: Purpose, gateway: Gateway) -> timedelta:
-    longest = gateway.fixed_expiry_seconds or rules.expiry_seconds
-    return timedelta(seconds=min(rules.expiry_seconds, longest))
-
-
-@sensitive_variables()
-def _make_dispatch(
-    session: OTPSession, rules: Purpose, gateway: Gateway, now: datetime, **resend: Any
-) -> _Dispatch:
-    alphabet = gateway.fixed_alphabet or rules.code_alphabet
-    code = None if gateway.makes_codes else codes.make_code(rules.code_length, alphabet)
-    pin = Pin(
-        session=session,
-        generation=session.generation,
-        gateway=gateway.alias,
-        code_length=rules.code_length,
-        code_alphabet=alphabet,
-        created_at=now,
-        expires_at=session.expires_at,
-    )
-    if code is not None:
-        pin.digest = codes.make_digest(code, pin.make_binding(), secret=conf.SECRET_KEYS[0])
-    message = CodeMessage(
-        recipient=session.recipient_id,
-        content=rules.content,
-        code=code,
-        code_length=rules.code_length,
-        code_alphabet=alphabet,
-        expiry_seconds=round((session.expires_at - now).total_seconds()),
-        resend_wait_seconds=conf.RESEND_WAIT_SECONDS,
-        max_resends=rules.max_resends,
-    )
-    return _Dispatch(session=session, pin=pin, gateway=gateway, message=message, now=now, **resend)
-
-
-def _claim_first(dispatch: _Dispatch) -> None:
-    if run_durably(_try_first, dispatch):
+def _claim_first(outgoing: Outgoing) -> None:
+    if run_durably(_try_first, outgoing):
         return
-    number = dispatch.session.recipient_id
+    number = outgoing.session.recipient_id
     recipient = Recipient.objects.filter(number=number).first()
     if recipient is None:
         # Never seen. Of several at once one row stands, and the same UPDATE decides.
         run_durably(
             Recipient.objects.bulk_create, [Recipient(number=number)], ignore_conflicts=True
         )
-        if run_durably(_try_first, dispatch):
+        if run_durably(_try_first, outgoing):
             return
-    raise _make_refusal(recipient, dispatch)
+    raise _make_refusal(recipient, outgoing)
 
 
-def _try_first(dispatch: _Dispatch) -> bool:
-    session = dispatch.session
+def _try_first(outgoing: Outgoing) -> bool:
+    session = outgoing.session
     if not limits.claim_send(
-        session.recipient_id, claim=dispatch.claim, now=dispatch.now, owned=session.owned
+        session.recipient_id, claim=outgoing.claim, now=outgoing.now, owned=session.owned
     ):
         return False
     session.save(force_insert=True)
-    dispatch.pin.save(force_insert=True)
+    outgoing.pin.save(force_insert=True)
     return True
 
 
-def _make_refusal(recipient: Recipient | None, dispatch: _Dispatch) -> Refused:
-    owned = dispatch.session.owned
-    refusal = recipient and limits.find_refusal(recipient, now=dispatch.now, owned=owned)
+def _make_refusal(recipient: Recipient | None, outgoing: Outgoing) -> Refused:
+    owned = outgoing.session.owned
+    refusal = recipient and limits.find_refusal(recipient, now=outgoing.now, owned=owned)
     # None: somebody else sent between our look and our claim.
     return refusal or Throttled(conf.RESEND_WAIT_SECONDS)
 
@@ -244,7 +191,7 @@ def _check_resend(snapshot: Snapshot, now: datetime) -> None:
         raise refusal
 
 
-def _make_resend(snapshot: Snapshot, now: datetime) -> _Dispatch:
+def _make_resend(snapshot: Snapshot, now: datetime) -> Outgoing:
     session = snapshot.session
     rules = _get_purpose(session.purpose)
     gateway = get_gateway(session.gateway)
@@ -252,61 +199,91 @@ def _make_resend(snapshot: Snapshot, now: datetime) -> _Dispatch:
     references = [pin.reference for pin in snapshot.live_pins() if pin.gateway == gateway.alias]
     session.generation += 1
     session.resend_count += 1
-    session.expires_at = now + _lifetime(rules, gateway)
-    return _make_dispatch(
+    session.expires_at = now + make_lifetime(rules, gateway)
+    return make_outgoing(
         session,
         rules,
         gateway,
-        now,
+        now=now,
         reference=next((reference for reference in references if reference), ""),
         expired_before=before,
     )
 
 
-def _claim_next(dispatch: _Dispatch) -> None:
+def _claim_next(outgoing: Outgoing) -> None:
     # The look before allowed it: who loses here lost to another send of this very moment.
-    session = dispatch.session
+    session = outgoing.session
     is_session_ours = OTPSession.objects.claim_resend(
         session.otp_id,
-        now=dispatch.now,
+        now=outgoing.now,
         generation=session.generation - 1,
         expires_at=session.expires_at,
     )
     if not is_session_ours or not limits.claim_send(
-        session.recipient_id, claim=dispatch.claim, now=dispatch.now, owned=session.owned
+        session.recipient_id, claim=outgoing.claim, now=outgoing.now, owned=session.owned
     ):
         raise Throttled(conf.RESEND_WAIT_SECONDS)
-    dispatch.pin.save(force_insert=True)
+    outgoing.pin.save(force_insert=True)
 
 
 @sensitive_variables()
-def _deliver(dispatch: _Dispatch, requester: Requester) -> OTP:
+def _deliver(outgoing: Outgoing, requester: Requester) -> OTP:
     try:
-        receipt = _call_gateway(dispatch)
+        receipt = _call_gateway(outgoing)
     except _NOT_SENT as error:
-        run_durably(_mark_not_sent, dispatch, error)
-        _report_failure(dispatch, error)
+        if outgoing.successors and getattr(error, "reason", "") not in _FINAL:
+            return _deliver(_reroute(outgoing, error), requester)
+        run_durably(_mark_not_sent, outgoing, error)
+        _report_failure(outgoing, error)
         if getattr(error, "reason", "") == GatewayReason.TOO_FREQUENT:
             raise Throttled(PROVIDER_WAIT_SECONDS) from None
         raise
     except GatewayUncertain as error:
-        run_durably(_mark_uncertain, dispatch, error)
-        _report_failure(dispatch, error)
-        error.otp_id = str(dispatch.session.otp_id)
+        run_durably(_mark_uncertain, outgoing, error)
+        _report_failure(outgoing, error)
+        error.otp_id = str(outgoing.session.otp_id)
         error.retry_after_seconds = conf.RESEND_WAIT_SECONDS
         raise
-    _shorten(dispatch.pin, receipt, dispatch.now)
-    run_durably(_mark_sent, dispatch, receipt)
-    otp = _make_state(dispatch)
-    logger.info("Code sent to %s through %s.", otp.masked_recipient, dispatch.gateway.alias)
+    _shorten(outgoing.pin, receipt, outgoing.now)
+    run_durably(_mark_sent, outgoing, receipt)
+    otp = _make_state(outgoing)
+    logger.info("Code sent to %s through %s.", otp.masked_recipient, outgoing.gateway.alias)
     signals.otp_sent.send_robust(sender=OTPSession, otp=otp, requester=requester)
     return otp
 
 
-def _call_gateway(dispatch: _Dispatch) -> Receipt:
-    if dispatch.reference:
-        return dispatch.gateway.resend(dispatch.reference, dispatch.message)
-    return dispatch.gateway.send(dispatch.message)
+def _call_gateway(outgoing: Outgoing) -> Receipt:
+    with outgoing.gateway.breaker:
+        if outgoing.reference:
+            return outgoing.gateway.resend(outgoing.reference, outgoing.message)
+        return outgoing.gateway.send(outgoing.message)
+
+
+def _reroute(outgoing: Outgoing, error: GatewayError | ConfigurationError) -> Outgoing:
+    rerouted = make_rerouted(outgoing)
+    run_durably(_mark_rerouted, outgoing, rerouted, error)
+    before, after = outgoing.gateway.alias, rerouted.gateway.alias
+    logger.warning("%s did not send, %s is tried: %s", before, after, error)
+    return rerouted
+
+
+def _mark_rerouted(
+    outgoing: Outgoing, rerouted: Outgoing, error: GatewayError | ConfigurationError
+) -> None:
+    pin = rerouted.pin
+    Pin.objects.mark_rerouted(
+        pin.session_id,
+        pin.generation,
+        gateway=pin.gateway,
+        digest=pin.digest,
+        code_alphabet=pin.code_alphabet,
+        expires_at=pin.expires_at,
+    )
+    outgoing.make_event(
+        EventKind.NOT_SENT,
+        reason=getattr(error, "reason", error.code),
+        answer=getattr(error, "answer", ""),
+    ).save(force_insert=True)
 
 
 def _shorten(pin: Pin, receipt: Receipt, now: datetime) -> None:
@@ -314,72 +291,59 @@ def _shorten(pin: Pin, receipt: Receipt, now: datetime) -> None:
         pin.expires_at = min(pin.expires_at, now + timedelta(seconds=receipt.expiry_seconds))
 
 
-def _mark_sent(dispatch: _Dispatch, receipt: Receipt) -> None:
-    pin = dispatch.pin
+def _mark_sent(outgoing: Outgoing, receipt: Receipt) -> None:
+    pin = outgoing.pin
     Pin.objects.mark_sent(
         pin.session_id,
         pin.generation,
-        now=dispatch.now,
+        now=outgoing.now,
         reference=receipt.reference,
         expires_at=pin.expires_at,
+        parts=receipt.parts,
     )
-    _make_event(dispatch, EventKind.SENT, answer=receipt.answer).save(force_insert=True)
+    outgoing.make_event(EventKind.SENT, answer=receipt.answer).save(force_insert=True)
 
 
-def _mark_uncertain(dispatch: _Dispatch, error: GatewayUncertain) -> None:
-    Pin.objects.mark_uncertain(dispatch.pin.session_id, dispatch.pin.generation)
-    _make_event(dispatch, EventKind.SEND_UNCERTAIN, reason=error.reason, answer=error.answer).save(
+def _mark_uncertain(outgoing: Outgoing, error: GatewayUncertain) -> None:
+    Pin.objects.mark_uncertain(outgoing.pin.session_id, outgoing.pin.generation)
+    outgoing.make_event(EventKind.SEND_UNCERTAIN, reason=error.reason, answer=error.answer).save(
         force_insert=True
     )
 
 
-def _mark_not_sent(dispatch: _Dispatch, error: GatewayError | ConfigurationError) -> None:
-    session = dispatch.session
+def _mark_not_sent(outgoing: Outgoing, error: GatewayError | ConfigurationError) -> None:
+    session = outgoing.session
     reason = getattr(error, "reason", error.code)
-    if dispatch.expired_before is None:
+    if outgoing.expired_before is None:
         OTPSession.objects.mark_failed(session.otp_id)
     else:
         OTPSession.objects.release_resend(
-            session.otp_id, generation=session.generation, expires_at=dispatch.expired_before
+            session.otp_id, generation=session.generation, expires_at=outgoing.expired_before
         )
     limits.release_send(
         session.recipient_id,
-        claim=dispatch.claim,
-        now=dispatch.now,
+        claim=outgoing.claim,
+        now=outgoing.now,
         owned=session.owned,
         wait_seconds=PROVIDER_WAIT_SECONDS if reason == GatewayReason.TOO_FREQUENT else 0,
     )
-    Pin.objects.mark_not_sent(session.otp_id, dispatch.pin.generation)
-    _make_event(
-        dispatch, EventKind.NOT_SENT, reason=reason, answer=getattr(error, "answer", "")
+    Pin.objects.mark_not_sent(session.otp_id, outgoing.pin.generation)
+    outgoing.make_event(
+        EventKind.NOT_SENT, reason=reason, answer=getattr(error, "answer", "")
     ).save(force_insert=True)
 
 
-def _make_event(
-    dispatch: _Dispatch, kind: EventKind, *, reason: str = "", answer: str = ""
-) -> Event:
-    return Event(
-        session=dispatch.session,
-        kind=kind,
-        at=dispatch.now,
-        generation=dispatch.pin.generation,
-        gateway=dispatch.gateway.alias,
-        reason=reason,
-        answer=answer,
-    )
-
-
-def _make_state(dispatch: _Dispatch) -> OTP:
+def _make_state(outgoing: Outgoing) -> OTP:
     return make_otp(
-        dispatch.session,
-        now=dispatch.now,
+        outgoing.session,
+        now=outgoing.now,
         wait_seconds=conf.RESEND_WAIT_SECONDS,
-        pins=[dispatch.pin],
+        pins=[outgoing.pin],
     )
 
 
-def _report_failure(dispatch: _Dispatch, error: GatewayError | ConfigurationError) -> None:
-    otp = _make_state(dispatch)
-    alias = dispatch.gateway.alias
+def _report_failure(outgoing: Outgoing, error: GatewayError | ConfigurationError) -> None:
+    otp = _make_state(outgoing)
+    alias = outgoing.gateway.alias
     logger.error("No code to %s through %s: %s", otp.masked_recipient, alias, error)
     signals.otp_send_failed.send_robust(sender=OTPSession, otp=otp, error=error)

@@ -15,7 +15,7 @@ from django_d7verify import limits, signals
 from django_d7verify.exceptions import Refused, SessionClosed
 from django_d7verify.models import OTPSession, Pin
 from django_d7verify.phones import mask_phone
-from django_d7verify.words import PinStatus, Requester, SessionStatus
+from django_d7verify.words import Delivery, PinStatus, Requester, SessionStatus
 
 logger = logging.getLogger("django_d7verify")
 
@@ -38,6 +38,8 @@ class OTP:
     #: Seconds until a resend is allowed; None where none is left or the session is over.
     resend_after: int | None
     attempts_left: int
+    #: What the network said of the newest code; "" where it said nothing.
+    delivery: Delivery
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,6 +118,7 @@ def make_otp(
         resend_count=session.resend_count,
         resend_after=wait_seconds if resends_left else None,
         attempts_left=max(0, session.max_attempts - session.attempts) if is_open else 0,
+        delivery=Delivery(pins[0].delivery) if pins else Delivery.UNKNOWN,
     )
 
 

@@ -51,7 +51,7 @@ _LOOKS = 50
 _NOT_ASKED = (GatewayRefused, GatewayUnreachable, ConfigurationError)
 
 
-class _Overtaken(Exception):  # noqa: N818 - not an error: the session is looked at again
+class _Overtaken(Exception):
     """The session changed between our look and our UPDATE; nothing was written."""
 
 
@@ -147,13 +147,17 @@ def _try(attempt: _Attempt, code: str, purpose: str | None) -> VerifyResult:
     if locked:
         raise locked
     pins = [pin for pin in attempt.snapshot.live_pins() if pin.expires_at > attempt.now]
-    if any(pin.digest for pin in pins):
-        return _try_own(attempt, code, pins)
-    # A provider that keeps one code a session knows the newest; without a reference there is none.
-    pin = next((pin for pin in pins if pin.reference), None)
-    if pin is None:
-        raise SessionClosed("No code of this session can be checked; a new one is needed.")
-    return _try_provider(attempt, _parse(code, [pin]), pin)
+    own = [pin for pin in pins if pin.digest]
+    # A provider knows the newest code of its session; without a reference, none.
+    made = next((pin for pin in pins if not pin.digest and pin.reference), None)
+    if _is_own(code, own):
+        return _try_own(attempt, is_right=True)
+    if made is not None:
+        return _try_provider(attempt, _parse(code, [made]), made)
+    if own:
+        _parse(code, own)
+        return _try_own(attempt, is_right=False)
+    raise SessionClosed("No code of this session can be checked; a new one is needed.")
 
 
 @sensitive_variables()
@@ -167,12 +171,20 @@ def _parse(code: str, pins: list[Pin]) -> str:
 
 
 @sensitive_variables()
-def _try_own(attempt: _Attempt, code: str, pins: list[Pin]) -> VerifyResult:
-    code = _parse(code, pins)
+def _is_own(code: str, pins: list[Pin]) -> bool:
     keys = conf.SECRET_KEYS
-    if any(
-        codes.is_code_of(code, pin.digest, pin.make_binding(), secret_keys=keys) for pin in pins
-    ):
+    for pin in pins:
+        try:
+            parsed = codes.parse_code(code, length=pin.code_length, alphabet=pin.code_alphabet)
+        except ValueError:
+            continue
+        if codes.is_code_of(parsed, pin.digest, pin.make_binding(), secret_keys=keys):
+            return True
+    return False
+
+
+def _try_own(attempt: _Attempt, *, is_right: bool) -> VerifyResult:
+    if is_right:
         run_durably(_mark_right, attempt)
         return _report_approved(attempt)
     run_durably(_mark_wrong, attempt)
@@ -249,13 +261,15 @@ def _charge(attempt: _Attempt, charged: str) -> None:
 @sensitive_variables()
 def _ask(pin: Pin, code: str, *, was_asked: bool) -> Verdict:
     gateway = get_gateway(pin.gateway)
-    verdict = gateway.verify(pin.reference, code)
+    with gateway.breaker:
+        verdict = gateway.verify(pin.reference, code)
     if verdict != Verdict.WRONG or not was_asked:
         return verdict
     # Its answer was lost, and some providers say "wrong" to a code that was used: ask what became
     # of it. The code has been compared by now, so no error here means that it was not.
     try:
-        report = gateway.get_verdict(pin.reference)
+        with gateway.breaker:
+            report = gateway.get_verdict(pin.reference)
     except (GatewayError, ConfigurationError) as error:
         raise GatewayUncertain(f"No report on an attempt: {error}") from None
     return Verdict.ALREADY_APPROVED if report == Verdict.APPROVED else Verdict.WRONG

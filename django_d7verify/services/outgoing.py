@@ -1,0 +1,135 @@
+"""A code on its way: made for the gateway that is to carry it, and again for the next."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from django.views.decorators.debug import sensitive_variables
+
+from django_d7verify import codes
+from django_d7verify.conf import Purpose, conf
+from django_d7verify.gateways import get_gateway
+from django_d7verify.gateways.base import CodeMessage, Gateway
+from django_d7verify.models import Event, OTPSession, Pin
+from django_d7verify.texts import render_content
+from django_d7verify.words import EventKind
+
+
+@dataclass(slots=True, kw_only=True)
+class Outgoing:
+    """One code on its way: what is claimed, and what to send."""
+
+    session: OTPSession
+    rules: Purpose
+    pin: Pin
+    gateway: Gateway
+    message: CodeMessage
+    now: datetime
+    #: Where to turn while the code surely was not sent.
+    successors: list[Gateway] = field(default_factory=list)
+    #: The provider's id of the session so far, for a resend; "" to send anew.
+    reference: str = ""
+    #: The session's ``expires_at`` before a resend; None for the first code.
+    expired_before: datetime | None = None
+
+    @property
+    def claim(self) -> str:
+        """The name under which the recipient's send is taken, and given back once."""
+        return f"{self.session.otp_id}:{self.session.generation}"
+
+    def make_event(self, kind: EventKind, *, reason: str = "", answer: str = "") -> Event:
+        """What the gateway did, for the audit."""
+        return Event(
+            session=self.session,
+            kind=kind,
+            at=self.now,
+            generation=self.pin.generation,
+            gateway=self.gateway.alias,
+            reason=reason,
+            answer=answer,
+        )
+
+
+def make_lifetime(rules: Purpose, gateway: Gateway) -> timedelta:
+    """How long a code of *gateway* lives."""
+    longest = gateway.fixed_expiry_seconds or rules.expiry_seconds
+    return timedelta(seconds=min(rules.expiry_seconds, longest))
+
+
+def make_outgoing(
+    session: OTPSession,
+    rules: Purpose,
+    gateway: Gateway,
+    *,
+    now: datetime,
+    reference: str = "",
+    expired_before: datetime | None = None,
+) -> Outgoing:
+    """The next code of *session*, for *gateway*. Raises ``ConfigurationError`` for bad aliases."""
+    pin, message = _make_pin(session, rules, gateway, now)
+    return Outgoing(
+        session=session,
+        rules=rules,
+        pin=pin,
+        gateway=gateway,
+        message=message,
+        now=now,
+        successors=[get_gateway(alias) for alias in conf.get_failover(gateway.alias)],
+        reference=reference,
+        expired_before=expired_before,
+    )
+
+
+def make_rerouted(outgoing: Outgoing) -> Outgoing:
+    """The same claim with a new code, for the first of the successors."""
+    gateway, *successors = outgoing.successors
+    pin, message = _make_pin(outgoing.session, outgoing.rules, gateway, outgoing.now)
+    return Outgoing(
+        session=outgoing.session,
+        rules=outgoing.rules,
+        pin=pin,
+        gateway=gateway,
+        message=message,
+        now=outgoing.now,
+        successors=successors,
+        expired_before=outgoing.expired_before,
+    )
+
+
+@sensitive_variables()
+def _make_pin(
+    session: OTPSession, rules: Purpose, gateway: Gateway, now: datetime
+) -> tuple[Pin, CodeMessage]:
+    alphabet = gateway.fixed_alphabet or rules.code_alphabet
+    code = None if gateway.makes_codes else codes.make_code(rules.code_length, alphabet)
+    pin = Pin(
+        session=session,
+        generation=session.generation,
+        gateway=gateway.alias,
+        code_length=rules.code_length,
+        code_alphabet=alphabet,
+        created_at=now,
+        expires_at=min(session.expires_at, now + make_lifetime(rules, gateway)),
+    )
+    if code is not None:
+        pin.digest = codes.make_digest(code, pin.make_binding(), secret=conf.SECRET_KEYS[0])
+    expiry_seconds = round((pin.expires_at - now).total_seconds())
+    content = render_content(
+        rules.content,
+        purpose=rules.name,
+        language=session.language,
+        expiry_seconds=expiry_seconds,
+    )
+    message = CodeMessage(
+        recipient=session.recipient_id,
+        content=content,
+        code=code,
+        code_length=rules.code_length,
+        code_alphabet=alphabet,
+        expiry_seconds=expiry_seconds,
+        resend_wait_seconds=conf.RESEND_WAIT_SECONDS,
+        max_resends=rules.max_resends,
+        origin_host=conf.ORIGIN_HOST,
+    )
+    return pin, message

@@ -1,0 +1,112 @@
+"""The stop list: numbers that are never sent to. A provider's own list does not block by itself."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from django.utils import timezone
+from django.views.decorators.debug import sensitive_variables
+
+from django_d7verify import phones
+from django_d7verify.conf import conf
+from django_d7verify.exceptions import ConfigurationError, InvalidRecipient
+from django_d7verify.gateways import get_gateway
+from django_d7verify.gateways.base import Gateway
+from django_d7verify.models import Recipient
+from django_d7verify.phones import mask_phone
+from django_d7verify.transactions import run_durably
+
+logger = logging.getLogger("django_d7verify")
+
+
+@sensitive_variables()
+def stop_recipient(recipient: str, *, reason: str = "", now: datetime | None = None) -> bool:
+    """
+    Put a number on the stop list, at once and for all purposes; False where it stands there.
+
+    Raises ``InvalidRecipient``. The number need not have been seen before.
+    """
+    number = _parse(recipient)
+    run_durably(Recipient.objects.bulk_create, [Recipient(number=number)], ignore_conflicts=True)
+    changed = run_durably(
+        Recipient.objects.mark_stopped, number, now=now or timezone.now(), reason=reason[:200]
+    )
+    if changed:
+        logger.info("%s put on the stop list.", mask_phone(number))
+    return changed
+
+
+@sensitive_variables()
+def allow_recipient(recipient: str) -> bool:
+    """Take a number from the stop list; False where it does not stand there."""
+    number = _parse(recipient)
+    changed = run_durably(Recipient.objects.mark_allowed, number)
+    if changed:
+        logger.info("%s taken from the stop list.", mask_phone(number))
+    return changed
+
+
+def _parse(recipient: str) -> str:
+    # Any valid number, of whatever type: a stop list may say more than what we would send to.
+    try:
+        return phones.parse_phone(recipient, default_region=conf.DEFAULT_REGION).number
+    except ValueError as error:
+        raise InvalidRecipient(str(error)) from None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BlacklistComparison:
+    """Our stop list beside a provider's: numbers, E.164 with the plus, in order."""
+
+    both: list[str] = field(repr=False)
+    only_ours: list[str] = field(repr=False)
+    only_theirs: list[str] = field(repr=False)
+
+
+def compare_blacklist(alias: str) -> BlacklistComparison:
+    """
+    Hold our stop list against the provider's of the gateway *alias*; changes neither.
+
+    Raises ``GatewayError``, and ``ConfigurationError`` for a gateway that keeps no list.
+    """
+    theirs = set(_get_listing_gateway(alias).get_blacklist())
+    stopped = Recipient.objects.filter(stopped_at__isnull=False)
+    ours = set(stopped.values_list("number", flat=True))
+    return BlacklistComparison(
+        both=sorted(ours & theirs),
+        only_ours=sorted(ours - theirs),
+        only_theirs=sorted(theirs - ours),
+    )
+
+
+def push_blacklist(alias: str) -> int:
+    """Put what only we have on the provider's list; answers how many. Raises ``GatewayError``."""
+    gateway = _get_listing_gateway(alias)
+    numbers = compare_blacklist(alias).only_ours
+    for number in numbers:
+        gateway.add_to_blacklist(number)
+    return len(numbers)
+
+
+def pull_blacklist(alias: str) -> int:
+    """
+    Put what only the provider has on our stop list; answers how many.
+
+    What is no valid number stays where it is: it could not be sent to anyway.
+    """
+    pulled = 0
+    for number in compare_blacklist(alias).only_theirs:
+        try:
+            pulled += stop_recipient(number, reason=f"blacklist of {alias}")
+        except InvalidRecipient:
+            logger.warning("%s is no valid number; not pulled.", mask_phone(number))
+    return pulled
+
+
+def _get_listing_gateway(alias: str) -> Gateway:
+    gateway = get_gateway(alias)
+    if not gateway.keeps_blacklist:
+        raise ConfigurationError(f"The provider of the gateway {alias!r} keeps no blacklist.")
+    return gateway
