@@ -15,10 +15,11 @@ from django.core import checks
 from django.core.exceptions import ImproperlyConfigured
 
 from .codes import ALPHABETS
-from .conf import PURPOSE_KEYS, Settings, conf
+from .conf import PURPOSE_KEYS, Purpose, Settings, conf
 from .gateways import get_gateway
-from .gateways.base import PLACEHOLDER
+from .gateways.base import PLACEHOLDER, CodeMessage
 from .phones import NUMBER_TYPES
+from .texts import render_content
 
 _KEYS = frozenset(name for name in vars(Settings) if name.isupper())
 _GATEWAY_KEYS = frozenset({"BACKEND", "OPTIONS", "FAILOVER"})
@@ -100,7 +101,8 @@ def check_settings(**kwargs: object) -> list[checks.CheckMessage]:
     except ImproperlyConfigured as error:
         return [checks.Error(str(error), id="d7verify.E001")]
     messages = [*_check_keys("D7VERIFY", given, _KEYS), *_check_values("D7VERIFY", given)]
-    return messages or [*_check_purposes(), *_check_gateways()]
+    messages = messages or [*_check_purposes(), *_check_gateways()]
+    return messages or [*_check_contents()]
 
 
 def _check_keys(
@@ -161,6 +163,47 @@ def _check_gateways() -> Iterable[checks.CheckMessage]:
             "D7VERIFY['GATEWAYS'] has no 'default'.",
             hint="Without DEBUG there is none unless you name one.",
             id="d7verify.E007",
+        )
+
+
+def _check_contents() -> Iterable[checks.CheckMessage]:
+    for name in conf.PURPOSES:
+        rules = conf.get_purpose(name)
+        for language in conf.languages:
+            yield from _check_content(rules, language)
+
+
+def _check_content(rules: Purpose, language: str) -> Iterable[checks.CheckMessage]:
+    where = f"The text of codes for {rules.name!r} in {language!r}"
+    content = render_content(
+        rules.content, purpose=rules.name, language=language, expiry_seconds=rules.expiry_seconds
+    )
+    if content.count(PLACEHOLDER) != 1:
+        yield checks.Error(f"{where} must have the code in it once.", id="d7verify.E009")
+        return
+    gateway = get_gateway(rules.gateway)
+    message = CodeMessage(
+        recipient="",
+        content=content,
+        code="0" * rules.code_length,
+        code_length=rules.code_length,
+        code_alphabet=rules.code_alphabet,
+        expiry_seconds=rules.expiry_seconds,
+        resend_wait_seconds=conf.RESEND_WAIT_SECONDS,
+        max_resends=rules.max_resends,
+        origin_host=conf.ORIGIN_HOST,
+    )
+    try:
+        size = gateway.measure(message.text)
+    except ImproperlyConfigured as error:
+        yield checks.Error(f"{where}: {error}", id="d7verify.E009")
+        return
+    if size and size.parts > 1:
+        yield checks.Warning(
+            f"{where} takes {size.parts} parts, and each is billed.",
+            hint=f"{size.units} characters in {size.encoding}; a message holds 160, or 70 where "
+            "one character is not in GSM 03.38.",
+            id="d7verify.W003",
         )
 
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar, cast
 
-from django.conf import settings
+from django.conf import global_settings, settings
 from django.core.exceptions import ImproperlyConfigured
 
 T = TypeVar("T")
@@ -217,6 +217,13 @@ class Settings:
     def get_failover(self, alias: str) -> Sequence[str]:
         """Aliases to try, in turn, while the gateway of *alias* surely did not send."""
         return cast("Sequence[str]", self.GATEWAYS[alias].get("FAILOVER", ()))
+
+    @property
+    def languages(self) -> Sequence[str]:
+        """Tags of the languages that the site speaks: ``LANGUAGES`` where set, else its own one."""
+        if settings.LANGUAGES != global_settings.LANGUAGES:
+            return [tag for tag, _ in settings.LANGUAGES]
+        return [settings.LANGUAGE_CODE]
 
     @property
     def is_debug(self) -> bool:

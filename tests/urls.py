@@ -1,3 +1,8 @@
+from django.contrib import admin
 from django.urls import include, path
 
-urlpatterns = [path("api/otp/", include("django_d7verify.api.urls"))]
+urlpatterns = [
+    path("api/otp/", include("django_d7verify.api.urls")),
+    path("otp/reports/", include("django_d7verify.webhooks")),
+    path("admin/", admin.site.urls),
+]

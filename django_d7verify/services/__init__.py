@@ -12,7 +12,7 @@ from .accounts import get_balances
 from .deliveries import find_report_method, poll_deliveries, record_delivery, record_report
 from .proofs import consume_verification_token, make_verification_token
 from .sending import resend_otp, send_otp
-from .states import OTP, VerifyResult, get_otp
+from .states import OTP, VerifyResult, get_otp, parse_recipient
 from .stops import (
     BlacklistComparison,
     allow_recipient,
@@ -35,6 +35,7 @@ __all__ = [
     "get_balances",
     "get_otp",
     "make_verification_token",
+    "parse_recipient",
     "poll_deliveries",
     "pull_blacklist",
     "push_blacklist",

@@ -24,7 +24,6 @@ from django_d7verify.exceptions import (
     GatewayUncertain,
     GatewayUnreachable,
     InvalidPurpose,
-    InvalidRecipient,
     RecipientRefused,
     Refused,
     SessionClosed,
@@ -37,7 +36,7 @@ from django_d7verify.transactions import run_durably
 from django_d7verify.words import EventKind, GatewayReason, Requester, SessionStatus
 
 from .outgoing import Outgoing, make_lifetime, make_outgoing, make_rerouted
-from .states import OTP, Snapshot, get_snapshot, make_otp, report_refusal
+from .states import OTP, Snapshot, get_snapshot, make_otp, parse_recipient, report_refusal
 
 logger = logging.getLogger("django_d7verify")
 
@@ -76,7 +75,7 @@ def send_otp(
     now = now or timezone.now()
     requester = requester or Requester()
     rules = _get_purpose(purpose)
-    phone = _parse_recipient(recipient)
+    phone = _get_phone(recipient)
     carrier = get_gateway(gateway or rules.gateway)
     signals.pre_send.send(
         sender=OTPSession, recipient=phone.number, purpose=purpose, user=user, requester=requester
@@ -136,11 +135,8 @@ def _get_purpose(name: str) -> Purpose:
 
 
 @sensitive_variables()
-def _parse_recipient(text: str) -> phones.Phone:
-    try:
-        phone = phones.parse_phone(text, default_region=conf.DEFAULT_REGION)
-    except ValueError as error:
-        raise InvalidRecipient(str(error)) from None
+def _get_phone(text: str) -> phones.Phone:
+    phone = parse_recipient(text)
     if phone.number_type not in conf.NUMBER_TYPES:
         raise RecipientRefused(f"Numbers of type {phone.number_type} are not sent to.")
     return phone

@@ -10,11 +10,13 @@ from datetime import datetime
 from typing import Any
 
 from django.utils import timezone
+from django.views.decorators.debug import sensitive_variables
 
 from django_d7verify import limits, signals
-from django_d7verify.exceptions import Refused, SessionClosed
+from django_d7verify.conf import conf
+from django_d7verify.exceptions import InvalidRecipient, Refused, SessionClosed
 from django_d7verify.models import OTPSession, Pin
-from django_d7verify.phones import mask_phone
+from django_d7verify.phones import Phone, mask_phone, parse_phone
 from django_d7verify.words import Delivery, PinStatus, Requester, SessionStatus
 
 logger = logging.getLogger("django_d7verify")
@@ -76,6 +78,15 @@ class Snapshot:
             if pin.status == PinStatus.SENT:
                 break
         return live
+
+
+@sensitive_variables()
+def parse_recipient(text: str) -> Phone:
+    """The valid number that *text* means, of whatever type. Raises ``InvalidRecipient``."""
+    try:
+        return parse_phone(text, default_region=conf.DEFAULT_REGION)
+    except ValueError as error:
+        raise InvalidRecipient(str(error)) from None
 
 
 def get_snapshot(otp_id: uuid.UUID | str) -> Snapshot:

@@ -9,14 +9,13 @@ from datetime import datetime
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
-from django_d7verify import phones
-from django_d7verify.conf import conf
 from django_d7verify.exceptions import ConfigurationError, InvalidRecipient
 from django_d7verify.gateways import get_gateway
 from django_d7verify.gateways.base import Gateway
 from django_d7verify.models import Recipient
 from django_d7verify.phones import mask_phone
-from django_d7verify.transactions import run_durably
+
+from .states import parse_recipient
 
 logger = logging.getLogger("django_d7verify")
 
@@ -26,12 +25,13 @@ def stop_recipient(recipient: str, *, reason: str = "", now: datetime | None = N
     """
     Put a number on the stop list, at once and for all purposes; False where it stands there.
 
-    Raises ``InvalidRecipient``. The number need not have been seen before.
+    Raises ``InvalidRecipient``. The number need not have been seen before. May be called inside
+    a transaction, and then holds with it.
     """
-    number = _parse(recipient)
-    run_durably(Recipient.objects.bulk_create, [Recipient(number=number)], ignore_conflicts=True)
-    changed = run_durably(
-        Recipient.objects.mark_stopped, number, now=now or timezone.now(), reason=reason[:200]
+    number = parse_recipient(recipient).number
+    Recipient.objects.bulk_create([Recipient(number=number)], ignore_conflicts=True)
+    changed: bool = Recipient.objects.mark_stopped(
+        number, now=now or timezone.now(), reason=reason[:200]
     )
     if changed:
         logger.info("%s put on the stop list.", mask_phone(number))
@@ -41,19 +41,11 @@ def stop_recipient(recipient: str, *, reason: str = "", now: datetime | None = N
 @sensitive_variables()
 def allow_recipient(recipient: str) -> bool:
     """Take a number from the stop list; False where it does not stand there."""
-    number = _parse(recipient)
-    changed = run_durably(Recipient.objects.mark_allowed, number)
+    number = parse_recipient(recipient).number
+    changed: bool = Recipient.objects.mark_allowed(number)
     if changed:
         logger.info("%s taken from the stop list.", mask_phone(number))
     return changed
-
-
-def _parse(recipient: str) -> str:
-    # Any valid number, of whatever type: a stop list may say more than what we would send to.
-    try:
-        return phones.parse_phone(recipient, default_region=conf.DEFAULT_REGION).number
-    except ValueError as error:
-        raise InvalidRecipient(str(error)) from None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
