@@ -64,7 +64,7 @@ class RecipientAdmin(_RecipientAdmin):
         """The number as staff see it."""
         return mask_phone(recipient.number)
 
-    def get_fields(self, request: HttpRequest, obj: Recipient | None = None) -> list[str]:
+    def get_fields(self, request: HttpRequest, obj: Recipient | None = None) -> list[Any]:
         """A new one is typed; one that is there is only looked at."""
         return ["number", "stop_reason"] if obj is None else [*self.readonly_fields, "stop_reason"]
 

@@ -60,8 +60,9 @@ def test_staff_stop_and_allow_numbers_and_it_is_logged(
 def test_pages_show_the_number_masked_and_delete_nothing(staff: Client) -> None:
     services.stop_recipient(NUMBER)
     pk = Recipient.objects.get().pk
-    for page in [LIST, f"{LIST}{pk}/change/", f"{LIST}?q=%2B971501234567"]:
+    for page in [LIST, f"{LIST}{pk}/change/"]:
         content = staff.get(page).content.decode()
         assert "+9715*****67" in content
-        assert content.count("1234567") <= 1  # what was searched for stands in its field
+        assert "1234567" not in content
+    assert "+9715*****67" in staff.get(f"{LIST}?q=%2B971501234567").content.decode()
     assert staff.post(f"{LIST}{pk}/delete/").status_code == 403

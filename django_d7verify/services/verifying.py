@@ -233,8 +233,9 @@ def _try_provider(attempt: _Attempt, code: str, pin: Pin) -> VerifyResult:
         if getattr(error, "reason", "") == GatewayReason.UNKNOWN_REFERENCE:
             raise SessionClosed from None
         raise
-    except GatewayUncertain:
+    except GatewayUncertain as error:
         run_durably(attempt.make_event(EventKind.ANSWER_LOST).save, force_insert=True)
+        error.otp_id = str(attempt.session.otp_id)
         raise
     if _is_approved(attempt, verdict, digest):
         return _report_approved(attempt)
