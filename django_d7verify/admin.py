@@ -56,7 +56,7 @@ class RecipientAdmin(_RecipientAdmin):
     search_help_text = _("The whole number, with its country code.")
     show_full_result_count = False
     ordering = ["-pk"]
-    actions = ["stop", "allow"]
+    actions = ["stop", "allow", "unlock"]
     readonly_fields = ["masked", "created_at", "stopped_at", "disabled", "failures_in_a_row"]
 
     @admin.display(description=_("number"))
@@ -88,7 +88,7 @@ class RecipientAdmin(_RecipientAdmin):
         self, request: HttpRequest, obj: Recipient, form: forms.ModelForm[Recipient], change: bool
     ) -> None:
         """Put it on the stop list."""
-        services.stop_recipient(obj.number, reason=obj.stop_reason)
+        services.stop_recipient(obj.number, reason=obj.stop_reason, by=request.user)
         obj.pk = Recipient.objects.get(number=obj.number).pk
 
     def has_delete_permission(self, request: HttpRequest, obj: Recipient | None = None) -> bool:
@@ -99,7 +99,7 @@ class RecipientAdmin(_RecipientAdmin):
     def stop(self, request: HttpRequest, recipients: QuerySet[Recipient]) -> None:
         """Never send to these again."""
         for recipient in recipients:
-            if services.stop_recipient(recipient.number, reason=str(request.user)):
+            if services.stop_recipient(recipient.number, by=request.user):
                 self.log_change(request, recipient, "Put on the stop list.")
         self._say_done(request, len(recipients))
 
@@ -107,8 +107,16 @@ class RecipientAdmin(_RecipientAdmin):
     def allow(self, request: HttpRequest, recipients: QuerySet[Recipient]) -> None:
         """Send to these again."""
         for recipient in recipients:
-            if services.allow_recipient(recipient.number):
+            if services.allow_recipient(recipient.number, by=request.user):
                 self.log_change(request, recipient, "Taken from the stop list.")
+        self._say_done(request, len(recipients))
+
+    @admin.action(description=_("Unlock, and enable again"), permissions=["change"])
+    def unlock(self, request: HttpRequest, recipients: QuerySet[Recipient]) -> None:
+        """Forget the wrong codes of these."""
+        for recipient in recipients:
+            if services.unlock_recipient(recipient.number, by=request.user):
+                self.log_change(request, recipient, "Unlocked.")
         self._say_done(request, len(recipients))
 
     def _say_done(self, request: HttpRequest, number: int) -> None:

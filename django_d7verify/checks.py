@@ -20,6 +20,7 @@ from .gateways import get_gateway
 from .gateways.base import PLACEHOLDER, CodeMessage
 from .phones import NUMBER_TYPES
 from .texts import render_content
+from .words import LimitName
 
 _KEYS = frozenset(name for name in vars(Settings) if name.isupper())
 _GATEWAY_KEYS = frozenset({"BACKEND", "OPTIONS", "FAILOVER"})
@@ -28,6 +29,8 @@ _LONGEST_PURPOSE = 32
 _LOOPBACK = ("127.", "localhost", "[::1]")
 _LOCAL_URLS = tuple(f"http://{host}" for host in _LOOPBACK)
 _HOST = re.compile(r"([a-z0-9-]+(\.[a-z0-9-]+)*)?", re.IGNORECASE)
+_RATE = re.compile(r"[1-9]\d{0,6}/([1-9]\d{0,3})?[smhd]", re.ASCII)
+_COUNTRY = re.compile(r"[A-Z]{2}", re.ASCII)
 _SECRET = re.compile(r"[\w-]{16,}", re.ASCII)
 
 
@@ -43,6 +46,27 @@ def _is_texts(value: object) -> bool:
         and all(isinstance(item, str) and item for item in value)
     )
 
+
+def _is_rates(value: object) -> bool:
+    # django-ratelimit's own pattern is not anchored: it reads 10/w as ten a second.
+    return _is_texts(value) and all(map(_RATE.fullmatch, value))  # type: ignore[call-overload]
+
+
+def _is_countries(value: object) -> bool:
+    return _is_texts(value) and all(map(_COUNTRY.fullmatch, value))  # type: ignore[call-overload]
+
+
+def _is_budget(value: object) -> bool:
+    return (
+        isinstance(value, Sequence)
+        and len(value) == 2  # noqa: PLR2004 - hour and day
+        and all(_is_whole(1, 10**9)(count) for count in value)
+    )
+
+
+_RATES = "a list of rates as in '100/h': a number, and s, m, h, d or as in 10m"
+_COUNTRIES = "a list of countries in two capitals (ISO alpha-2)"
+_BUDGET = "two whole numbers, per hour and per day"
 
 #: By key: what it must be, and in what words.
 _RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
@@ -86,6 +110,27 @@ _RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "NUMBER_TYPES": (
         lambda value: _is_texts(value) and set(value) <= NUMBER_TYPES,
         "a list of names of phonenumbers.PhoneNumberType",
+    ),
+    "SENDS_PER_IPV4": (_is_rates, _RATES),
+    "SENDS_PER_IPV6": (_is_rates, _RATES),
+    "SENDS_PER_USER": (_is_rates, _RATES),
+    "WRONG_CODES_PER_ADDRESS": (_is_rates, _RATES),
+    "WATCHED_SENDS_PER_ADDRESS": (lambda value: _is_rates([value]), "a rate as in '30/h'"),
+    "ALLOWED_COUNTRIES": (lambda value: value is None or _is_countries(value), _COUNTRIES),
+    "HOME_COUNTRIES": (lambda value: list(value) == [] or _is_countries(value), _COUNTRIES),
+    "PREFIX_BUDGET": (_is_budget, _BUDGET),
+    "COUNTRY_BUDGET": (_is_budget, _BUDGET),
+    "SITE_SENDS_PER_DAY": (
+        lambda value: value is None or _is_whole(1, 10**9)(value),
+        "a whole number, or None",
+    ),
+    "LIMIT_MODES": (
+        lambda value: (
+            isinstance(value, Mapping)
+            and set(value) <= set(LimitName.values)
+            and set(value.values()) <= {"enforce", "observe"}
+        ),
+        f"a dict of 'enforce' or 'observe' by limit: {', '.join(LimitName.values)}",
     ),
     "TRUSTED_PROXY_COUNT": (_is_whole(0, 10), "a whole number, 0 to 10"),
     "PUBLIC": (lambda value: isinstance(value, bool), "True or False"),

@@ -191,6 +191,61 @@ class Settings:
         return self._read("NUMBER_TYPES", ["MOBILE", "FIXED_LINE_OR_MOBILE"])
 
     @property
+    def SENDS_PER_IPV4(self) -> Sequence[str]:
+        """Codes asked for by one IPv4 address, as rates of django-ratelimit."""
+        return self._read("SENDS_PER_IPV4", ["100/h", "500/d"])
+
+    @property
+    def SENDS_PER_IPV6(self) -> Sequence[str]:
+        """Codes asked for by one IPv6 network (/64)."""
+        return self._read("SENDS_PER_IPV6", ["30/h", "100/d"])
+
+    @property
+    def SENDS_PER_USER(self) -> Sequence[str]:
+        """Codes asked for by one signed-in user."""
+        return self._read("SENDS_PER_USER", ["20/h", "60/d"])
+
+    @property
+    def WRONG_CODES_PER_ADDRESS(self) -> Sequence[str]:
+        """Wrong codes from one IPv4 address or IPv6 network."""
+        return self._read("WRONG_CODES_PER_ADDRESS", ["100/10m"])
+
+    @property
+    def WATCHED_SENDS_PER_ADDRESS(self) -> str:
+        """Rate from which an address's codes are said to the log and ``limit_observed``."""
+        return self._read("WATCHED_SENDS_PER_ADDRESS", "30/h")
+
+    @property
+    def ALLOWED_COUNTRIES(self) -> Sequence[str] | None:
+        """ISO alpha-2 of the countries that are sent to; None for all."""
+        return self._read("ALLOWED_COUNTRIES", cast("Sequence[str] | None", None))
+
+    @property
+    def HOME_COUNTRIES(self) -> Sequence[str]:
+        """Countries of the site's own people: the pumping guard is for all others, once set."""
+        return self._read("HOME_COUNTRIES", cast("Sequence[str]", []))
+
+    @property
+    def PREFIX_BUDGET(self) -> tuple[int, int]:
+        """Unverified codes per hour and day to a prefix: a number less its last four digits."""
+        return self._read("PREFIX_BUDGET", (50, 200))
+
+    @property
+    def COUNTRY_BUDGET(self) -> tuple[int, int]:
+        """Unverified codes per hour and day to a country that is not home."""
+        return self._read("COUNTRY_BUDGET", (100, 500))
+
+    @property
+    def SITE_SENDS_PER_DAY(self) -> int | None:
+        """Codes per day of the whole site, a cap on money; None for none."""
+        return self._read("SITE_SENDS_PER_DAY", cast("int | None", None))
+
+    @property
+    def LIMIT_MODES(self) -> Mapping[str, str]:
+        """``"enforce"`` or ``"observe"`` by limit (``words.LimitName``); enforced if not named."""
+        return self._read("LIMIT_MODES", cast("Mapping[str, str]", {}))
+
+    @property
     def TRUSTED_PROXY_COUNT(self) -> int:
         """Own proxies in front of the site: so many entries of ``X-Forwarded-For`` are believed."""
         return self._read("TRUSTED_PROXY_COUNT", 0)
@@ -213,6 +268,10 @@ class Settings:
             code_length=own.get("CODE_LENGTH", self.CODE_LENGTH),
             code_alphabet=own.get("CODE_ALPHABET", self.CODE_ALPHABET),
         )
+
+    def is_enforced(self, limit: str) -> bool:
+        """Whether *limit* refuses, or is only counted and said."""
+        return self.LIMIT_MODES.get(limit, "enforce") != "observe"
 
     def get_failover(self, alias: str) -> Sequence[str]:
         """Aliases to try, in turn, while the gateway of *alias* surely did not send."""

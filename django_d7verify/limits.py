@@ -14,7 +14,8 @@ from datetime import datetime, timedelta
 from .arrivals import Limit, longest_wait_seconds, make_microseconds
 from .conf import conf
 from .exceptions import LockedOut, RecipientRefused, Refused, Throttled
-from .models import Recipient
+from .models import Budget, Recipient
+from .words import LimitName
 
 _HOUR_SECONDS = 3600
 _DAY_SECONDS = 86400
@@ -103,11 +104,69 @@ def mark_proven(number: str, *, now: datetime, owned: bool, charged: bool) -> bo
     return Recipient.objects.mark_proven(
         number,
         reset=[_failures_hour(owned=owned)],
-        give_back=[_sends_hour(owned=owned), *(day if charged else [])],
+        returned=[_sends_hour(owned=owned), *(day if charged else [])],
         guards=[] if charged else _failures(owned=owned),
         now=make_microseconds(now),
         owned=owned,
     )
+
+
+def mark_unlocked(number: str) -> bool:
+    """Forget every failure of *number*, of strangers and of its user. One UPDATE."""
+    failures = [*_failures(owned=False), *_failures(owned=True)]
+    return Recipient.objects.mark_unlocked(number, failures=failures)
+
+
+def find_scopes(number: str, country: str) -> list[str]:
+    """
+    The budgets that a code to *number* takes from, in the order in which they are locked.
+
+    Prefix and country are for numbers that are not home: fraud asks for codes to neighbours
+    there, which nobody ever types.
+    """
+    scopes = ["site"] if conf.SITE_SENDS_PER_DAY else []
+    if conf.HOME_COUNTRIES and country not in conf.HOME_COUNTRIES:
+        scopes += [f"country:{country}", f"prefix:{number[:-4]}"]
+    return scopes
+
+
+def claim_budget(scope: str, *, now: datetime) -> bool:
+    """Take one code from the budget *scope*. One UPDATE."""
+    return Budget.objects.claim(scope, limits=_budget(scope), now=make_microseconds(now))
+
+
+def release_budget(scope: str, times: int = 1) -> bool:
+    """Give back *times* codes to the budget *scope*. One UPDATE."""
+    return Budget.objects.release(scope, limits=_budget(scope), times=times)
+
+
+def find_budget_refusal(scope: str, *, now: datetime) -> Throttled | None:
+    """Why the budget *scope* refused; None where it was not there yet, and is now."""
+    budget = Budget.objects.filter(scope=scope).first()
+    if budget is None:
+        Budget.objects.bulk_create([Budget(scope=scope)], ignore_conflicts=True)
+        return None
+    wait = longest_wait_seconds(_budget(scope), vars(budget), make_microseconds(now))
+    return Throttled(max(1, wait))
+
+
+def is_given_back(scope: str) -> bool:
+    """Whether an approval returns what was taken: not for the site's, which caps money."""
+    return scope != "site"
+
+
+def get_budget_name(scope: str) -> LimitName:
+    """The limit that the budget *scope* is of."""
+    names = {"country": LimitName.COUNTRY_BUDGET, "prefix": LimitName.PREFIX_BUDGET}
+    return names.get(scope.partition(":")[0], LimitName.SITE_SENDS)
+
+
+def _budget(scope: str) -> list[Limit]:
+    if scope == "site":
+        return [Limit("day", conf.SITE_SENDS_PER_DAY or 1, _DAY_SECONDS)]
+    is_country = scope.startswith("country:")
+    hour, day = conf.COUNTRY_BUDGET if is_country else conf.PREFIX_BUDGET
+    return [Limit("hour", hour, _HOUR_SECONDS), Limit("day", day, _DAY_SECONDS)]
 
 
 def find_refusal(recipient: Recipient, *, now: datetime, owned: bool) -> Refused | None:

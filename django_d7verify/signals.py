@@ -29,5 +29,8 @@ otp_cancelled = Signal()
 otp_consumed = Signal()
 #: ``otp``, ``report`` (a ``gateways.base.DeliveryReport``): the network's word went forward.
 otp_delivery_reported = Signal()
+#: ``limit`` (a ``words.LimitName``), ``scope`` (an address, user, prefix or country): a limit that
+#: is only observed was passed, or a watched rate.
+limit_observed = Signal()
 #: ``recipient`` (masked), ``purpose``, ``error`` (a ``Refused``), ``requester``.
 otp_refused = Signal()

@@ -74,6 +74,7 @@ class GatewayReason(TextChoices):
     NO_CREDIT = "no_credit"
     RATE_LIMITED = "rate_limited"
     BREAKER_OPEN = "breaker_open"
+    EDGE_DOWN = "edge_down"
 
 
 class EventKind(TextChoices):
@@ -90,10 +91,26 @@ class EventKind(TextChoices):
     CANCELLED = "cancelled", _("Cancelled")
     CONSUMED = "consumed", _("Proof used")
     DELIVERY = "delivery", _("Delivery reported")
+    UNLOCKED = "unlocked", _("Unlocked by staff")
+    STOPPED = "stopped", _("Put on the stop list")
+    ALLOWED = "allowed", _("Taken from the stop list")
 
 
 #: Letters of a code, in D7's words (``otp_type``).
 Alphabet = Literal["numeric", "alpha", "alphanumeric"]
+
+
+class LimitName(TextChoices):
+    """Limits that a site may observe before it enforces them."""
+
+    SENDS_PER_ADDRESS = "sends_per_address"
+    SENDS_PER_USER = "sends_per_user"
+    WRONG_CODES_PER_ADDRESS = "wrong_codes_per_address"
+    ALLOWED_COUNTRIES = "allowed_countries"
+    NUMBER_TYPES = "number_types"
+    PREFIX_BUDGET = "prefix_budget"
+    COUNTRY_BUDGET = "country_budget"
+    SITE_SENDS = "site_sends"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

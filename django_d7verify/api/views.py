@@ -15,9 +15,8 @@ from rest_framework.response import Response
 from rest_framework.serializers import Serializer
 from rest_framework.views import APIView
 
-from django_d7verify import services
+from django_d7verify import edge, services
 from django_d7verify.conf import conf
-from django_d7verify.edge import make_requester
 from django_d7verify.exceptions import InvalidPurpose, SessionClosed
 from django_d7verify.services import OTP
 
@@ -72,11 +71,12 @@ class SendView(OTPView):
     def post(self, request: Request) -> Response:
         """Answer 201 and the session."""
         data = _validate(SendInput, request)
+        edge.claim_send(request)
         purpose = data["purpose"]
         if purpose not in conf.PURPOSES or not conf.get_purpose(purpose).public:
             raise InvalidPurpose("Not a public purpose.")
         otp = services.send_otp(
-            data["recipient"], purpose=purpose, requester=make_requester(request)
+            data["recipient"], purpose=purpose, requester=edge.make_requester(request)
         )
         return Response(_describe(otp), status=status.HTTP_201_CREATED)
 
@@ -87,7 +87,8 @@ class ResendView(OTPView):
     def post(self, request: Request) -> Response:
         """Answer 200 and the session."""
         data = _validate(SessionInput, request)
-        otp = services.resend_otp(data["otp_id"], requester=make_requester(request))
+        edge.claim_send(request)
+        otp = services.resend_otp(data["otp_id"], requester=edge.make_requester(request))
         return Response(_describe(otp))
 
 
@@ -98,10 +99,12 @@ class VerifyView(OTPView):
     def post(self, request: Request) -> Response:
         """Answer 200 and the proof, or 400 and the attempts left."""
         data = _validate(VerifyInput, request)
+        edge.check_attempt(request)
         result = services.verify_otp(
-            data["otp_id"], data["otp_code"], requester=make_requester(request)
+            data["otp_id"], data["otp_code"], requester=edge.make_requester(request)
         )
         if not result.approved:
+            edge.count_wrong_code(request)
             return make_wrong_code_response(result.attempts_left)
         otp = result.otp
         return Response(
@@ -121,7 +124,7 @@ class CancelView(OTPView):
     def post(self, request: Request) -> Response:
         """Answer 200 and the session's status, whichever it is by now."""
         data = _validate(SessionInput, request)
-        otp = services.cancel_otp(data["otp_id"], requester=make_requester(request))
+        otp = services.cancel_otp(data["otp_id"], requester=edge.make_requester(request))
         return Response({"otp_id": otp.otp_id, "status": otp.status})
 
 

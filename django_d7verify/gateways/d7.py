@@ -17,7 +17,9 @@ from .base import CodeMessage, DeliveryReport, Gateway, Receipt
 _LONGEST_WORD = 32
 _PROFILES = {"standard": D7, "documented": D7_DOCUMENTED}
 
-_START_ANEW = {GatewayReason.EXPIRED, GatewayReason.UNKNOWN_REFERENCE}
+#: A refused resend after which D7's session is over. It has no documented words for "already
+#: verified" and "no resend is left" (A.8), so any refusal in other words is taken for one of them.
+_START_ANEW = {GatewayReason.EXPIRED, GatewayReason.UNKNOWN_REFERENCE, GatewayReason.OTHER}
 
 
 class _D7Gateway(Gateway):
@@ -93,7 +95,7 @@ class D7VerifyGateway(_D7Gateway):
         """
         ``POST /verify/v1/otp/resend-otp``; its ``otp_id``, which may be another, is kept.
 
-        Where D7 no longer knows the session, nothing was sent, and a new one is begun.
+        Where D7's session is over or not known, nothing was sent, and a new one is begun.
         """
         try:
             sent = self.client.resend_otp(reference)

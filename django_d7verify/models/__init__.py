@@ -8,8 +8,9 @@ are called by ``services`` and ``limits`` only, in one lock order: session, reci
 
 from __future__ import annotations
 
+from .budgets import Budget
 from .pins import Event, Pin
 from .recipients import Recipient
 from .sessions import OTPSession
 
-__all__ = ["Event", "OTPSession", "Pin", "Recipient"]
+__all__ = ["Budget", "Event", "OTPSession", "Pin", "Recipient"]

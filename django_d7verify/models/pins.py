@@ -14,9 +14,11 @@ from django.db.models.functions import Coalesce
 from django.utils.translation import gettext_lazy as _
 
 from django_d7verify.codes import Binding
+from django_d7verify.conf import conf
 from django_d7verify.words import Delivery, EventKind, PinStatus
 
 from .primary import PrimaryManager
+from .recipients import Recipient
 from .sessions import OTPSession
 
 #: Events that answer an attempt: what they do not count was charged and never answered.
@@ -113,6 +115,8 @@ class Pin(models.Model):
     status = models.CharField(
         _("status"), max_length=10, choices=PinStatus, default=PinStatus.CLAIMED
     )
+    #: Scopes of the budgets that it took from, separated by blanks.
+    budgets = models.CharField(max_length=64, blank=True, editable=False)
     created_at = models.DateTimeField(_("claimed"))
     sent_at = models.DateTimeField(_("sent"), null=True, blank=True)
     expires_at = models.DateTimeField(_("expires"))
@@ -155,16 +159,25 @@ class Pin(models.Model):
 
 class Event(models.Model):
     """
-    One thing that happened in a session; appended, never changed.
+    One thing that happened in a session, or that staff did to a number; appended, never changed.
 
     Refusals are not kept here: rows that an attacker can write would be an attack of their own.
     """
 
     id = models.BigAutoField(primary_key=True)
-    session = models.ForeignKey(OTPSession, models.CASCADE, related_name="events")
+    session = models.ForeignKey(
+        OTPSession, models.CASCADE, null=True, blank=True, related_name="events"
+    )
+    #: Where staff acted on a number, beside any session.
+    recipient = models.ForeignKey(
+        Recipient, models.CASCADE, to_field="number", null=True, blank=True, related_name="events"
+    )
+    by = models.ForeignKey(
+        conf.user_model, models.SET_NULL, null=True, blank=True, verbose_name=_("by")
+    )
     kind = models.CharField(_("what happened"), max_length=16, choices=EventKind)
     at = models.DateTimeField(_("when"))
-    generation = models.PositiveSmallIntegerField(_("generation"))
+    generation = models.PositiveSmallIntegerField(_("generation"), default=0)
     gateway = models.CharField(_("gateway"), max_length=64, blank=True)
     #: A word of ours: why a provider did not do what was asked.
     reason = models.CharField(_("reason"), max_length=24, blank=True)
@@ -179,4 +192,4 @@ class Event(models.Model):
         verbose_name_plural = _("events")
 
     def __str__(self) -> str:
-        return f"{self.session_id} {self.kind}"
+        return f"{self.session_id or self.recipient} {self.kind}"

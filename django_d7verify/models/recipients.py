@@ -14,13 +14,8 @@ from django.utils.translation import gettext_lazy as _
 from django_d7verify.arrivals import Limit
 from django_d7verify.phones import mask_phone
 
+from .claims import big, give_back, take
 from .primary import PrimaryManager
-
-
-def _big(number: int) -> Value:
-    # Typed, because psycopg with server-side binding casts a bare int to int4, where it wraps
-    # and lets every claim pass.
-    return Value(number, output_field=models.BigIntegerField())
 
 
 class RecipientQuerySet(models.QuerySet["Recipient"]):
@@ -45,14 +40,14 @@ class RecipientQuerySet(models.QuerySet["Recipient"]):
         rows = self._where_room(number, (*limits, *guards), now=now, owned=owned).filter(
             stopped_at=None
         )
-        return rows.update(claim=claim, **_take(limits, now)) == 1
+        return rows.update(claim=claim, **take(limits, now)) == 1
 
     def release_send(
         self, number: str, *, claim: str, gap: Limit, limits: Sequence[Limit], next_send: int
     ) -> bool:
         """Give back what *claim* took; the next send is allowed at *next_send*. Never twice."""
         rows = self.filter(number=number, claim=claim)
-        return rows.update(claim="", **{gap.column: _big(next_send)}, **_give_back(limits)) == 1
+        return rows.update(claim="", **{gap.column: big(next_send)}, **give_back(limits)) == 1
 
     def charge_failure(
         self, number: str, *, limits: Sequence[Limit], now: int, owned: bool, disable_at: int
@@ -64,7 +59,7 @@ class RecipientQuerySet(models.QuerySet["Recipient"]):
         number.
         """
         rows = self._where_room(number, limits, now=now, owned=owned)
-        changes: dict[str, Any] = _take(limits, now)
+        changes: dict[str, Any] = take(limits, now)
         if owned:
             # First in SET: MariaDB evaluates from left to right, on values already set.
             disabled = Case(
@@ -73,18 +68,18 @@ class RecipientQuerySet(models.QuerySet["Recipient"]):
             )
             changes = {
                 "disabled": disabled,
-                "failures_in_a_row": F("failures_in_a_row") + _big(1),
+                "failures_in_a_row": F("failures_in_a_row") + big(1),
                 **changes,
             }
         return rows.update(**changes) == 1
 
     def release_failure(self, number: str, *, limits: Sequence[Limit], owned: bool) -> bool:
         """Give back one failure that was charged for a code which was never compared."""
-        changes: dict[str, Any] = _give_back(limits)
+        changes: dict[str, Any] = give_back(limits)
         if owned:
             # Only a charge disables, and none passes after it: with one less, it is not the time.
             changes["disabled"] = False
-            changes["failures_in_a_row"] = Greatest(F("failures_in_a_row") - _big(1), _big(0))
+            changes["failures_in_a_row"] = Greatest(F("failures_in_a_row") - big(1), big(0))
         return self.filter(number=number).update(**changes) == 1
 
     def mark_proven(
@@ -92,13 +87,13 @@ class RecipientQuerySet(models.QuerySet["Recipient"]):
         number: str,
         *,
         reset: Sequence[Limit],
-        give_back: Sequence[Limit],
+        returned: Sequence[Limit],
         guards: Sequence[Limit],
         now: int,
         owned: bool,
     ) -> bool:
         """
-        The right code was given: empty the buckets of *reset*, return one each to *give_back*.
+        The right code was given: empty the buckets of *reset*, give one back to each of *returned*.
 
         Refused where *guards* have no room: a right code does not open a locked number. Without
         guards the code was charged before it was compared, and its charge is undone.
@@ -106,10 +101,10 @@ class RecipientQuerySet(models.QuerySet["Recipient"]):
         rows = self.filter(number=number)
         if guards:
             rows = self._where_room(number, guards, now=now, owned=owned)
-        changes: dict[str, Any] = {limit.column: _big(0) for limit in reset}
+        changes: dict[str, Any] = {limit.column: big(0) for limit in reset}
         if owned:
-            changes.update(disabled=False, failures_in_a_row=_big(0))
-        return rows.update(**changes, **_give_back(give_back)) == 1
+            changes.update(disabled=False, failures_in_a_row=big(0))
+        return rows.update(**changes, **give_back(returned)) == 1
 
     def mark_stopped(self, number: str, *, now: datetime, reason: str) -> bool:
         """Put on the stop list; False where it stands there."""
@@ -121,23 +116,18 @@ class RecipientQuerySet(models.QuerySet["Recipient"]):
         rows = self.filter(number=number, stopped_at__isnull=False)
         return rows.update(stopped_at=None, stop_reason="") == 1
 
+    def mark_unlocked(self, number: str, *, failures: Sequence[Limit]) -> bool:
+        """Forget every failure of *failures* and in a row; a disabled number is enabled."""
+        emptied = {limit.column: big(0) for limit in failures}
+        rows = self.filter(number=number)
+        return rows.update(disabled=False, failures_in_a_row=big(0), **emptied) == 1
+
     def _where_room(
         self, number: str, limits: Sequence[Limit], *, now: int, owned: bool
     ) -> RecipientQuerySet:
         room = {f"{limit.column}__lte": now + limit.tolerance for limit in limits}
         rows = self.filter(number=number, **room)
         return rows.filter(disabled=False) if owned else rows
-
-
-def _take(limits: Sequence[Limit], now: int) -> dict[str, Any]:
-    return {
-        limit.column: Greatest(F(limit.column), _big(now)) + _big(limit.interval)
-        for limit in limits
-    }
-
-
-def _give_back(limits: Sequence[Limit]) -> dict[str, Any]:
-    return {limit.column: F(limit.column) - _big(limit.interval) for limit in limits}
 
 
 class Recipient(models.Model):

@@ -9,18 +9,17 @@ committed when it returns or raises, so none may be called inside a transaction 
 from __future__ import annotations
 
 from .accounts import get_balances
-from .deliveries import find_report_method, poll_deliveries, record_delivery, record_report
-from .proofs import consume_verification_token, make_verification_token
-from .sending import resend_otp, send_otp
-from .states import OTP, VerifyResult, get_otp, parse_recipient
-from .stops import (
+from .blacklists import (
     BlacklistComparison,
-    allow_recipient,
     compare_blacklist,
     pull_blacklist,
     push_blacklist,
-    stop_recipient,
 )
+from .deliveries import find_report_method, poll_deliveries, record_delivery, record_report
+from .proofs import consume_verification_token, make_verification_token
+from .recipients import allow_recipient, stop_recipient, unlock_recipient
+from .sending import resend_otp, send_otp
+from .states import OTP, VerifyResult, get_otp, parse_recipient
 from .verifying import cancel_otp, verify_otp
 
 __all__ = [
@@ -44,5 +43,6 @@ __all__ = [
     "resend_otp",
     "send_otp",
     "stop_recipient",
+    "unlock_recipient",
     "verify_otp",
 ]

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from django.views.decorators.debug import sensitive_variables
 
-from django_d7verify import codes
+from django_d7verify import codes, limits
 from django_d7verify.conf import Purpose, conf
 from django_d7verify.gateways import get_gateway
 from django_d7verify.gateways.base import CodeMessage, Gateway
@@ -28,6 +28,8 @@ class Outgoing:
     now: datetime
     #: Where to turn while the code surely was not sent.
     successors: list[Gateway] = field(default_factory=list)
+    #: Budgets to take from, in the order of their locks.
+    scopes: list[str] = field(default_factory=list)
     #: The provider's id of the session so far, for a resend; "" to send anew.
     reference: str = ""
     #: The session's ``expires_at`` before a resend; None for the first code.
@@ -76,6 +78,7 @@ def make_outgoing(
         message=message,
         now=now,
         successors=[get_gateway(alias) for alias in conf.get_failover(gateway.alias)],
+        scopes=limits.find_scopes(session.recipient_id, session.country),
         reference=reference,
         expired_before=expired_before,
     )
@@ -85,6 +88,7 @@ def make_rerouted(outgoing: Outgoing) -> Outgoing:
     """The same claim with a new code, for the first of the successors."""
     gateway, *successors = outgoing.successors
     pin, message = _make_pin(outgoing.session, outgoing.rules, gateway, outgoing.now)
+    pin.budgets = outgoing.pin.budgets
     return Outgoing(
         session=outgoing.session,
         rules=outgoing.rules,

@@ -31,12 +31,21 @@ from django_d7verify.exceptions import (
 )
 from django_d7verify.gateways import get_gateway
 from django_d7verify.gateways.base import Receipt
-from django_d7verify.models import OTPSession, Pin, Recipient
+from django_d7verify.models import OTPSession, Pin
 from django_d7verify.transactions import run_durably
-from django_d7verify.words import EventKind, GatewayReason, Requester, SessionStatus
+from django_d7verify.words import EventKind, GatewayReason, LimitName, Requester, SessionStatus
 
+from .claiming import claim_first, claim_next
 from .outgoing import Outgoing, make_lifetime, make_outgoing, make_rerouted
-from .states import OTP, Snapshot, get_snapshot, make_otp, parse_recipient, report_refusal
+from .states import (
+    OTP,
+    Snapshot,
+    get_snapshot,
+    make_otp,
+    parse_recipient,
+    report_observed,
+    report_refusal,
+)
 
 logger = logging.getLogger("django_d7verify")
 
@@ -98,7 +107,7 @@ def send_otp(
     )
     outgoing = make_outgoing(session, rules, carrier, now=now)
     try:
-        _claim_first(outgoing)
+        claim_first(outgoing)
     except Refused as error:
         report_refusal(session, error, requester)
         raise
@@ -120,7 +129,7 @@ def resend_otp(
     try:
         _check_resend(snapshot, now)
         outgoing = _make_resend(snapshot, now)
-        run_durably(_claim_next, outgoing)
+        claim_next(outgoing)
     except Refused as error:
         report_refusal(snapshot.session, error, requester)
         raise
@@ -138,41 +147,16 @@ def _get_purpose(name: str) -> Purpose:
 def _get_phone(text: str) -> phones.Phone:
     phone = parse_recipient(text)
     if phone.number_type not in conf.NUMBER_TYPES:
-        raise RecipientRefused(f"Numbers of type {phone.number_type} are not sent to.")
+        _refuse(LimitName.NUMBER_TYPES, phone.number_type)
+    if conf.ALLOWED_COUNTRIES is not None and phone.country not in conf.ALLOWED_COUNTRIES:
+        _refuse(LimitName.ALLOWED_COUNTRIES, phone.country)
     return phone
 
 
-def _claim_first(outgoing: Outgoing) -> None:
-    if run_durably(_try_first, outgoing):
-        return
-    number = outgoing.session.recipient_id
-    recipient = Recipient.objects.filter(number=number).first()
-    if recipient is None:
-        # Never seen. Of several at once one row stands, and the same UPDATE decides.
-        run_durably(
-            Recipient.objects.bulk_create, [Recipient(number=number)], ignore_conflicts=True
-        )
-        if run_durably(_try_first, outgoing):
-            return
-    raise _make_refusal(recipient, outgoing)
-
-
-def _try_first(outgoing: Outgoing) -> bool:
-    session = outgoing.session
-    if not limits.claim_send(
-        session.recipient_id, claim=outgoing.claim, now=outgoing.now, owned=session.owned
-    ):
-        return False
-    session.save(force_insert=True)
-    outgoing.pin.save(force_insert=True)
-    return True
-
-
-def _make_refusal(recipient: Recipient | None, outgoing: Outgoing) -> Refused:
-    owned = outgoing.session.owned
-    refusal = recipient and limits.find_refusal(recipient, now=outgoing.now, owned=owned)
-    # None: somebody else sent between our look and our claim.
-    return refusal or Throttled(conf.RESEND_WAIT_SECONDS)
+def _refuse(limit: LimitName, scope: str) -> None:
+    if conf.is_enforced(limit):
+        raise RecipientRefused(f"{limit}: {scope} is not sent to.")
+    report_observed(limit, scope)
 
 
 def _check_resend(snapshot: Snapshot, now: datetime) -> None:
@@ -204,22 +188,6 @@ def _make_resend(snapshot: Snapshot, now: datetime) -> Outgoing:
         reference=next((reference for reference in references if reference), ""),
         expired_before=before,
     )
-
-
-def _claim_next(outgoing: Outgoing) -> None:
-    # The look before allowed it: who loses here lost to another send of this very moment.
-    session = outgoing.session
-    is_session_ours = OTPSession.objects.claim_resend(
-        session.otp_id,
-        now=outgoing.now,
-        generation=session.generation - 1,
-        expires_at=session.expires_at,
-    )
-    if not is_session_ours or not limits.claim_send(
-        session.recipient_id, claim=outgoing.claim, now=outgoing.now, owned=session.owned
-    ):
-        raise Throttled(conf.RESEND_WAIT_SECONDS)
-    outgoing.pin.save(force_insert=True)
 
 
 @sensitive_variables()
@@ -323,6 +291,8 @@ def _mark_not_sent(outgoing: Outgoing, error: GatewayError | ConfigurationError)
         owned=session.owned,
         wait_seconds=PROVIDER_WAIT_SECONDS if reason == GatewayReason.TOO_FREQUENT else 0,
     )
+    for scope in outgoing.pin.budgets.split():
+        limits.release_budget(scope)
     Pin.objects.mark_not_sent(session.otp_id, outgoing.pin.generation)
     outgoing.make_event(
         EventKind.NOT_SENT, reason=reason, answer=getattr(error, "answer", "")

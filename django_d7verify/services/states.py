@@ -17,7 +17,7 @@ from django_d7verify.conf import conf
 from django_d7verify.exceptions import InvalidRecipient, Refused, SessionClosed
 from django_d7verify.models import OTPSession, Pin
 from django_d7verify.phones import Phone, mask_phone, parse_phone
-from django_d7verify.words import Delivery, PinStatus, Requester, SessionStatus
+from django_d7verify.words import Delivery, LimitName, PinStatus, Requester, SessionStatus
 
 logger = logging.getLogger("django_d7verify")
 
@@ -150,3 +150,9 @@ def report_refusal(session: OTPSession, error: Refused, requester: Requester) ->
         error=error,
         requester=requester,
     )
+
+
+def report_observed(limit: LimitName, scope: str) -> None:
+    """Say to the log and the signal that a limit was passed which is only observed."""
+    logger.warning("%s passed by %s.", limit, scope)
+    signals.limit_observed.send_robust(sender=OTPSession, limit=limit, scope=scope)

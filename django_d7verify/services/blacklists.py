@@ -1,13 +1,9 @@
-"""The stop list: numbers that are never sent to. A provider's own list does not block by itself."""
+"""A provider's list of numbers beside our stop list; theirs does not block by itself."""
 
 from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, field
-from datetime import datetime
-
-from django.utils import timezone
-from django.views.decorators.debug import sensitive_variables
 
 from django_d7verify.exceptions import ConfigurationError, InvalidRecipient
 from django_d7verify.gateways import get_gateway
@@ -15,37 +11,9 @@ from django_d7verify.gateways.base import Gateway
 from django_d7verify.models import Recipient
 from django_d7verify.phones import mask_phone
 
-from .states import parse_recipient
+from .recipients import stop_recipient
 
 logger = logging.getLogger("django_d7verify")
-
-
-@sensitive_variables()
-def stop_recipient(recipient: str, *, reason: str = "", now: datetime | None = None) -> bool:
-    """
-    Put a number on the stop list, at once and for all purposes; False where it stands there.
-
-    Raises ``InvalidRecipient``. The number need not have been seen before. May be called inside
-    a transaction, and then holds with it.
-    """
-    number = parse_recipient(recipient).number
-    Recipient.objects.bulk_create([Recipient(number=number)], ignore_conflicts=True)
-    changed: bool = Recipient.objects.mark_stopped(
-        number, now=now or timezone.now(), reason=reason[:200]
-    )
-    if changed:
-        logger.info("%s put on the stop list.", mask_phone(number))
-    return changed
-
-
-@sensitive_variables()
-def allow_recipient(recipient: str) -> bool:
-    """Take a number from the stop list; False where it does not stand there."""
-    number = parse_recipient(recipient).number
-    changed: bool = Recipient.objects.mark_allowed(number)
-    if changed:
-        logger.info("%s taken from the stop list.", mask_phone(number))
-    return changed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

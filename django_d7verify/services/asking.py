@@ -1,0 +1,153 @@
+"""
+Codes that the provider made: charged and committed, then asked about, then marked by its word.
+
+An answer may be lost. The digests of attempts without one are kept till it comes, so that a later
+"already approved" proves a code right: if that very code is the only one it can be about.
+"""
+
+from __future__ import annotations
+
+from django.views.decorators.debug import sensitive_variables
+
+from django_d7verify import codes, limits
+from django_d7verify.conf import conf
+from django_d7verify.exceptions import (
+    ConfigurationError,
+    GatewayError,
+    GatewayRefused,
+    GatewayUncertain,
+    GatewayUnreachable,
+    SessionClosed,
+)
+from django_d7verify.gateways import get_gateway
+from django_d7verify.models import OTPSession, Pin
+from django_d7verify.transactions import run_durably
+from django_d7verify.words import (
+    EventKind,
+    GatewayReason,
+    SessionStatus,
+    Verdict,
+)
+
+from .attempts import (
+    Attempt,
+    Overtaken,
+    charge_failure,
+    release_budgets,
+    report_approved,
+    report_wrong,
+)
+from .states import VerifyResult, get_snapshot
+
+_NOT_ASKED = (GatewayRefused, GatewayUnreachable, ConfigurationError)
+
+
+@sensitive_variables()
+def try_provider(attempt: Attempt, code: str, pin: Pin) -> VerifyResult:
+    """
+    Ask the provider that made *pin* about *code*; charged and committed first.
+
+    Raises as ``verify_otp``.
+    """
+    digest = codes.make_digest(code, pin.make_binding(), secret=conf.SECRET_KEYS[0])
+    charged = f"{attempt.unanswered} {digest}".strip()
+    run_durably(_charge, attempt, charged)
+    try:
+        verdict = _ask(pin, code, was_asked=digest in attempt.unanswered)
+    except _NOT_ASKED as error:
+        run_durably(_release, attempt, charged, error)
+        if getattr(error, "reason", "") == GatewayReason.UNKNOWN_REFERENCE:
+            raise SessionClosed from None
+        raise
+    except GatewayUncertain as error:
+        run_durably(attempt.make_event(EventKind.ANSWER_LOST).save, force_insert=True)
+        error.otp_id = str(attempt.session.otp_id)
+        raise
+    if _is_approved(attempt, verdict, digest):
+        return report_approved(attempt)
+    run_durably(_mark_answered_wrong, attempt, charged, verdict)
+    if verdict == Verdict.EXPIRED:
+        raise SessionClosed
+    return report_wrong(attempt)
+
+
+def _charge(attempt: Attempt, charged: str) -> None:
+    session = attempt.session
+    if not OTPSession.objects.charge_attempt(
+        session.otp_id,
+        now=attempt.now,
+        generation=session.generation,
+        attempts=session.attempts,
+        read=session.unanswered,
+        unanswered=charged,
+    ):
+        raise Overtaken
+    charge_failure(attempt)
+
+
+@sensitive_variables()
+def _ask(pin: Pin, code: str, *, was_asked: bool) -> Verdict:
+    gateway = get_gateway(pin.gateway)
+    with gateway.breaker:
+        verdict = gateway.verify(pin.reference, code)
+    if verdict != Verdict.WRONG or not was_asked:
+        return verdict
+    # Its answer was lost, and some providers say "wrong" to a code that was used: ask what became
+    # of it. The code has been compared by now, so no error here means that it was not.
+    try:
+        with gateway.breaker:
+            report = gateway.get_verdict(pin.reference)
+    except (GatewayError, ConfigurationError) as error:
+        raise GatewayUncertain(f"No report on an attempt: {error}") from None
+    return Verdict.ALREADY_APPROVED if report == Verdict.APPROVED else Verdict.WRONG
+
+
+def _release(attempt: Attempt, charged: str, error: Exception) -> None:
+    otp_id = attempt.session.otp_id
+    OTPSession.objects.mark_answered(otp_id, read=charged, left=attempt.unanswered)
+    OTPSession.objects.release_attempt(otp_id)
+    limits.release_failure(attempt.number, owned=attempt.session.owned)
+    reason = getattr(error, "reason", ConfigurationError.code)
+    attempt.make_event(EventKind.NOT_COMPARED, reason=reason).save(force_insert=True)
+
+
+@sensitive_variables()
+def _is_approved(attempt: Attempt, verdict: Verdict, digest: str) -> bool:
+    """Approve where the provider did; raises ``SessionClosed`` where it is open no longer."""
+    if verdict == Verdict.APPROVED:
+        run_durably(_mark_provider_approved, attempt, None)
+        return True
+    if verdict != Verdict.ALREADY_APPROVED:
+        return False
+    now_read = get_snapshot(attempt.session.otp_id)
+    if now_read.session.status != SessionStatus.OPEN:
+        raise SessionClosed
+    unanswered = now_read.session.unanswered
+    # Approved when it was asked before, if this very code was asked before without an answer,
+    # and no other code was.
+    others = now_read.session.attempts - now_read.answered - 1
+    if others < 1 or set(unanswered.split()) != {digest}:
+        return False
+    run_durably(_mark_provider_approved, attempt, unanswered)
+    return True
+
+
+def _mark_provider_approved(attempt: Attempt, only_unanswered: str | None) -> None:
+    session, now = attempt.session, attempt.now
+    if not OTPSession.objects.mark_provider_approved(
+        session.otp_id, now=now, only_unanswered=only_unanswered
+    ):
+        raise SessionClosed
+    limits.mark_proven(attempt.number, now=now, owned=session.owned, charged=True)
+    release_budgets(attempt)
+    attempt.make_event(EventKind.APPROVED).save(force_insert=True)
+
+
+def _mark_answered_wrong(attempt: Attempt, charged: str, verdict: Verdict) -> None:
+    otp_id = attempt.session.otp_id
+    if attempt.unanswered:
+        OTPSession.objects.mark_answered(otp_id, read=charged, left=attempt.unanswered)
+    elif not attempt.left:
+        OTPSession.objects.mark_locked(otp_id, read=charged)
+    reason = "" if verdict == Verdict.WRONG else verdict.value
+    attempt.make_wrong_event(reason=reason).save(force_insert=True)
