@@ -1,0 +1,1 @@
+"""The providers' HTTP APIs, typed and complete: no models, no settings, usable alone."""
