@@ -282,6 +282,14 @@ class D7Client:
         answer = self._post("/hlr/v1/lookup", {"recipient": recipient})
         return d7_answers.read_number_lookup(answer)
 
+    def number_lookup_report(self, request_id: str) -> NumberLookup:
+        """
+        Ask again for what a lookup found.
+
+        Source: gateway-apis A.12, C21, read 2026-11-21.
+        """
+        return d7_answers.read_number_lookup(self._get("/hlr/v1/report/", request_id))
+
     @sensitive_variables()
     def _post(
         self, path: str, body: Mapping[str, object], *, secrets: Collection[str] = ()

@@ -374,7 +374,8 @@ def read_number_lookup(answer: Answer) -> NumberLookup:
         network=text("network"),
         ported=ported if isinstance(ported, bool) else None,
         reachable=text("reachable"),
-        type=text("type"),
+        # The report's own name for it (C21).
+        type=text("type") or text("recipient_type"),
         status=text("status"),
         answer=answer.text,
     )

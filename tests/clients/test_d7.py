@@ -645,6 +645,15 @@ def test_a_number_is_looked_up(client):
     assert NUMBER not in repr(found)
 
 
+def test_a_lookup_is_reported_again_by_its_id(client):
+    found = client.number_lookup(NUMBER)
+    reported = client.number_lookup_report(found.request_id)
+    assert (reported.recipient, reported.type) == (found.recipient, found.type)
+    with pytest.raises(GatewayRefused) as caught:
+        client.number_lookup_report("unknown")
+    assert caught.value.reason == "unknown_reference"
+
+
 def test_a_number_that_is_none_is_an_invalid_recipient(client):
     with pytest.raises(GatewayRefused) as caught:
         client.number_lookup("+1")
