@@ -33,13 +33,13 @@ class Limit:
 
     @property
     def interval(self) -> int:
-        """Microseconds that one call takes from the bucket."""
-        return self.period_seconds * _MICROSECONDS // self.count
+        """Microseconds that one call takes from the bucket. Rounded up, or a window sees 2n."""
+        return -(-self.period_seconds * _MICROSECONDS // self.count)
 
     @property
     def tolerance(self) -> int:
         """Microseconds that the arrival time may lie ahead of the clock."""
-        return self.period_seconds * _MICROSECONDS - self.interval
+        return (self.count - 1) * self.interval
 
     def wait_seconds(self, arrival: int, now: int) -> int:
         """Whole seconds, rounded up, until a call is allowed; 0 where it is allowed at *now*."""

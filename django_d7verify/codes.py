@@ -14,7 +14,7 @@ import hmac
 import secrets
 import string
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from django.views.decorators.debug import sensitive_variables
 
@@ -34,8 +34,8 @@ class Binding:
     otp_id: str
     generation: int
     purpose: str
-    recipient: str
-    salt: str
+    recipient: str = field(repr=False)
+    salt: str = field(repr=False)
 
 
 def make_code(length: int, alphabet: str) -> str:
@@ -66,7 +66,9 @@ def parse_code(text: object, *, length: int, alphabet: str) -> str:
     """
     if not isinstance(text, str):
         raise ValueError("A code is text.")
-    code = text.strip().translate(_IGNORED).upper()
+    typed = text.strip().translate(_IGNORED)
+    # upper() makes ASCII of some letters that are not, as of the dotless i.
+    code = typed.upper() if typed.isascii() else ""
     if len(code) != length or not set(code) <= set(ALPHABETS[alphabet]):
         raise ValueError(f"A code has {length} letters ({alphabet}).")
     return code

@@ -294,6 +294,20 @@ class Settings:
         """Django's ``AUTH_USER_MODEL``."""
         return settings.AUTH_USER_MODEL
 
+    @property
+    def edge_cache(self) -> str:
+        """Alias of the cache in which django-ratelimit counts."""
+        return getattr(settings, "RATELIMIT_USE_CACHE", "default")
+
+    @property
+    def expects_proxy(self) -> bool:
+        """Whether Django is told to believe a proxy's headers."""
+        return bool(
+            settings.SECURE_PROXY_SSL_HEADER
+            or settings.USE_X_FORWARDED_HOST
+            or settings.USE_X_FORWARDED_PORT
+        )
+
     def read_all(self) -> Mapping[str, Any]:
         """
         The dict itself, as the site wrote it.

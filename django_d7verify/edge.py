@@ -15,6 +15,8 @@ import logging
 from collections.abc import Sequence
 from typing import Any
 
+from django.core.cache import caches
+from django.core.cache.backends.dummy import DummyCache
 from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest
 from django_ratelimit.core import get_usage
@@ -117,7 +119,8 @@ def _claim(
         # Without incrementing, a count at the limit is one that the next would pass.
         is_over = usage["should_limit"] or (not increment and usage["count"] >= usage["limit"])
         if is_over and is_enforced:
-            raise Throttled(max(1, usage["time_left"]))
+            # A window of django-ratelimit has its last second in it.
+            raise Throttled(usage["time_left"] + 1)
         if is_over:
             _say_observed(limit, value)
 
@@ -145,8 +148,11 @@ def _count(
         return None
     if usage is None:  # RATELIMIT_ENABLE is off.
         return {"should_limit": False, "count": 0, "limit": 1, "time_left": 0}
-    # A count of 0 after counting is how it says that the cache took nothing.
-    return usage if usage["count"] or not increment else None
+    # A limit of 0 is how it says that the cache gave no count; with a dummy, each is the first.
+    if not usage["limit"] or isinstance(caches[conf.edge_cache], DummyCache):
+        logger.error("The cache of the edge limits keeps no counts.")
+        return None
+    return usage
 
 
 def _say_observed(limit: LimitName, scope: str) -> None:

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 from django.dispatch import Signal
 
-#: ``recipient`` (E.164), ``purpose``, ``user``, ``requester``. Raise ``RecipientRefused`` to veto.
+#: ``recipient`` (E.164), ``purpose``, ``user``, ``requester``, before each code, first or resent.
+#: Raise ``RecipientRefused`` to veto.
 pre_send = Signal()
 #: ``otp``, ``requester``: the provider took a code, first or resent.
 otp_sent = Signal()

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
 from django.db import OperationalError
-from django.http import Http404
+from django.http import Http404, UnreadablePostError
 from rest_framework import exceptions as drf
 from rest_framework import status
 from rest_framework.response import Response
@@ -73,7 +73,8 @@ def _answer(code: str, http_status: int, **more: Any) -> Response:
 def _make_drf_response(error: Exception) -> Response | None:
     if isinstance(error, RequestDataTooBig):
         error = PayloadTooLarge()
-    elif isinstance(error, SuspiciousOperation):
+    # The latter: a client that went away while it sent its body.
+    elif isinstance(error, SuspiciousOperation | UnreadablePostError):
         error = drf.ParseError()
     elif isinstance(error, Http404):
         error = drf.NotFound()

@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Mapping
 from typing import IO, Any
 
 from django.core.exceptions import SuspiciousOperation
 from rest_framework.exceptions import ParseError
 from rest_framework.parsers import BaseParser, FormParser, JSONParser, MultiPartParser
+
+_UNREADABLE = (
+    ValueError,
+    LookupError,
+    TypeError,
+    RecursionError,
+    SuspiciousOperation,
+    # The charsets "bz2" and "zlib", which are no text encodings; DRF takes them before 3.18.
+    OSError,
+    zlib.error,
+)
 
 
 class _Strict(BaseParser):
@@ -22,7 +34,7 @@ class _Strict(BaseParser):
             return super().parse(stream, media_type, parser_context)
         except ParseError:
             raise
-        except (ValueError, LookupError, TypeError, RecursionError, SuspiciousOperation):
+        except _UNREADABLE:
             raise ParseError from None
 
 

@@ -23,16 +23,16 @@ class OtpIdField(TextField):
 
     default_error_messages = {"invalid_id": "Not an otp_id."}
 
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(max_length=36, min_length=36, **kwargs)
-
     def to_internal_value(self, data: object) -> str:
         """The canonical text of the id."""
-        text = super().to_internal_value(data)
+        text = super().to_internal_value(data).lower()
         try:
-            return str(uuid.UUID(text))
+            is_canonical = str(uuid.UUID(text)) == text
         except ValueError:
+            is_canonical = False
+        if not is_canonical:
             self.fail("invalid_id")
+        return text
 
 
 class SendInput(serializers.Serializer[Any]):

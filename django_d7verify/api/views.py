@@ -8,6 +8,7 @@ from django.db import transaction
 from django.utils.decorators import method_decorator
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 from rest_framework import status
+from rest_framework.exceptions import ParseError
 from rest_framework.permissions import AllowAny
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
@@ -25,6 +26,7 @@ from .parsers import StrictFormParser, StrictJSONParser, StrictMultiPartParser
 from .serializers import SendInput, SessionInput, VerifyInput
 
 _MAX_BODY_BYTES = 16 * 1024
+_MOST_LENGTH_DIGITS = 18
 
 
 @method_decorator(sensitive_post_parameters(), name="dispatch")
@@ -44,8 +46,11 @@ class OTPView(APIView):
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Refuse a body that is larger than any of ours before it is read."""
         super().initial(request, *args, **kwargs)
-        length = request.META.get("CONTENT_LENGTH") or "0"
-        if not str(length).isdecimal() or int(length) > _MAX_BODY_BYTES:
+        length = str(request.META.get("CONTENT_LENGTH") or "0")
+        if not length.isdecimal():
+            raise ParseError
+        # Not int(): thousands of digits are an error of its own there.
+        if len(length) > _MOST_LENGTH_DIGITS or int(length) > _MAX_BODY_BYTES:
             raise PayloadTooLarge
 
     def handle_exception(self, exc: Exception) -> Response:
@@ -141,7 +146,9 @@ class StateView(OTPView):
             return response
         body = _describe(otp)
         del body["recipient"]
-        return Response({**body, "delivery": otp.delivery})
+        # Where a person is not known yet, how a message fared would tell whether they are.
+        is_shown = otp.purpose in conf.PURPOSES and conf.get_purpose(otp.purpose).public
+        return Response({**body, "delivery": otp.delivery if is_shown else ""})
 
 
 def _validate(form: type[Serializer[Any]], request: Request) -> dict[str, Any]:

@@ -92,7 +92,8 @@ class Server(ThreadingHTTPServer):
         try:
             self.server_bind()
             self._open()
-        except OSError:
+        except (OSError, OverflowError):
+            # OverflowError: a port that is none.
             self.server_close()
             raise
 

@@ -15,6 +15,7 @@ from django_d7verify.words import GatewayReason, Verdict
 from .base import CodeMessage, DeliveryReport, Gateway, Receipt
 
 _LONGEST_WORD = 32
+_LONGEST_ID = 64
 _PROFILES = {"standard": D7, "documented": D7_DOCUMENTED}
 
 #: A refused resend after which D7's session is over. It has no documented words for "already
@@ -174,6 +175,7 @@ class D7MessagesGateway(_D7Gateway):
         """D7's fields (F.1): ``request_id``, ``msg_id``, ``recipient``, ``status``."""
         reference, word = fields.get("request_id", ""), fields.get("status", "")
         recipient = fields.get("recipient", "").strip()
+        message_id = fields.get("msg_id", "")
         if not reference or not word or not recipient:
             return None
         return DeliveryReport(
@@ -181,7 +183,7 @@ class D7MessagesGateway(_D7Gateway):
             delivery=make_delivery(word),
             word=word[:_LONGEST_WORD],
             recipient="+" + recipient.lstrip("+"),
-            message_id=fields.get("msg_id", ""),
+            message_id=message_id if len(message_id) <= _LONGEST_ID else "",
         )
 
     def get_delivery(self, reference: str, recipient: str) -> DeliveryReport | None:

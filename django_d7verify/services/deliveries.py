@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
+from django.db.models import Q
 from django.utils import timezone
 
 from django_d7verify import signals
@@ -91,14 +92,14 @@ def _mark_delivery(pin: Pin, report: DeliveryReport, before: set[Delivery], now:
 
 def poll_deliveries(*, now: datetime | None = None, limit: int = 500) -> Counter[str]:
     """
-    Ask providers how messages of the last two days stand on which no last word has come.
+    Ask providers about messages of the last two days on which no last word or no cost has come.
 
     At most *limit* messages, newest first, a call each. Answers counts: "asked", "changed" and
     "failed". What a message cost is stored with its first answer that says so.
     """
     now = now or timezone.now()
     counts: Counter[str] = Counter(asked=0, changed=0, failed=0)
-    for pin in _find_open_pins(now)[:limit]:
+    for pin in _find_open_pins(now, limit):
         counts["asked"] += 1
         try:
             counts["changed"] += _poll(pin, now)
@@ -108,15 +109,17 @@ def poll_deliveries(*, now: datetime | None = None, limit: int = 500) -> Counter
     return counts
 
 
-def _find_open_pins(now: datetime) -> list[Pin]:
+def _find_open_pins(now: datetime, limit: int) -> list[Pin]:
     polling = [alias for alias in conf.GATEWAYS if get_gateway(alias).polls]
     pins = Pin.objects.filter(
         gateway__in=polling,
         status=PinStatus.SENT,
-        delivery__in=[Delivery.UNKNOWN, Delivery.QUEUED, Delivery.SENT],
         sent_at__gt=now - _POLL_WITHIN,
     )
-    return list(pins.exclude(reference="").select_related("session").order_by("-pk"))
+    # Reports bring the last word and never the cost, so that is asked for all the same.
+    is_open = Q(delivery__in=[Delivery.UNKNOWN, Delivery.QUEUED, Delivery.SENT])
+    pins = pins.filter(is_open | Q(cost=None))
+    return list(pins.exclude(reference="").select_related("session").order_by("-pk")[:limit])
 
 
 def _poll(pin: Pin, now: datetime) -> bool:
@@ -127,5 +130,6 @@ def _poll(pin: Pin, now: datetime) -> bool:
         return False
     changed = report.delivery != pin.delivery and _record(pin, report, now)
     if not changed and report.cost is not None:
-        Pin.objects.mark_cost(pin.pk, parts=report.parts, cost=report.cost)
+        parts = pin.parts if report.parts is None else report.parts
+        Pin.objects.mark_cost(pin.pk, parts=parts, cost=report.cost)
     return changed

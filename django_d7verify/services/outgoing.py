@@ -9,8 +9,9 @@ from django.views.decorators.debug import sensitive_variables
 
 from django_d7verify import codes, limits
 from django_d7verify.conf import Purpose, conf
+from django_d7verify.exceptions import ConfigurationError
 from django_d7verify.gateways import get_gateway
-from django_d7verify.gateways.base import CodeMessage, Gateway
+from django_d7verify.gateways.base import PLACEHOLDER, CodeMessage, Gateway
 from django_d7verify.models import Event, OTPSession, Pin
 from django_d7verify.texts import render_content
 from django_d7verify.words import EventKind
@@ -125,6 +126,9 @@ def _make_pin(
         language=session.language,
         expiry_seconds=expiry_seconds,
     )
+    if content.count(PLACEHOLDER) != 1:
+        # A check says so at start; a template may have changed since.
+        raise ConfigurationError(f"The text for {rules.name!r} must have the code in it once.")
     message = CodeMessage(
         recipient=session.recipient_id,
         content=content,

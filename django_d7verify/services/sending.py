@@ -86,9 +86,6 @@ def send_otp(
     rules = _get_purpose(purpose)
     phone = _get_phone(recipient)
     carrier = get_gateway(gateway or rules.gateway)
-    signals.pre_send.send(
-        sender=OTPSession, recipient=phone.number, purpose=purpose, user=user, requester=requester
-    )
     session = OTPSession(
         recipient_id=phone.number,
         country=phone.country,
@@ -105,8 +102,9 @@ def send_otp(
         user_agent=requester.user_agent,
         language=requester.language,
     )
-    outgoing = make_outgoing(session, rules, carrier, now=now)
     try:
+        _ask_site(session, requester)
+        outgoing = make_outgoing(session, rules, carrier, now=now)
         claim_first(outgoing)
     except Refused as error:
         report_refusal(session, error, requester)
@@ -128,12 +126,26 @@ def resend_otp(
     snapshot = get_snapshot(otp_id)
     try:
         _check_resend(snapshot, now)
+        _ask_site(snapshot.session, requester)
         outgoing = _make_resend(snapshot, now)
         claim_next(outgoing)
     except Refused as error:
         report_refusal(snapshot.session, error, requester)
         raise
     return _deliver(outgoing, requester)
+
+
+def _ask_site(session: OTPSession, requester: Requester) -> None:
+    """Let the site's receivers veto the code, by raising ``RecipientRefused``."""
+    if signals.pre_send.has_listeners(OTPSession):
+        signals.pre_send.send(
+            sender=OTPSession,
+            recipient=session.recipient_id,
+            purpose=session.purpose,
+            # A resend reads the user only where somebody listens.
+            user=session.user,
+            requester=requester,
+        )
 
 
 def _get_purpose(name: str) -> Purpose:

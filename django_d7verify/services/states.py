@@ -95,6 +95,9 @@ def get_snapshot(otp_id: uuid.UUID | str) -> Snapshot:
         key = otp_id if isinstance(otp_id, uuid.UUID) else uuid.UUID(otp_id)
     except (ValueError, TypeError, AttributeError):
         raise SessionClosed from None
+    # UUID also takes braces, "urn:uuid:", no hyphens, underscores and digits of other scripts.
+    if str(key) != str(otp_id).lower():
+        raise SessionClosed
     pins: list[Any] = list(Pin.objects.of_session(key))
     if not pins:
         raise SessionClosed

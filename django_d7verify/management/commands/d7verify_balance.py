@@ -29,7 +29,9 @@ class Command(BaseCommand):
         except (D7VerifyError, ImproperlyConfigured) as error:
             raise CommandError(str(error)) from None
         if options["json"]:
-            known = {alias: value and str(value) for alias, value in balances.items()}
+            known = {
+                alias: None if value is None else str(value) for alias, value in balances.items()
+            }
             self.stdout.write(json.dumps(known))
             return
         for alias, balance in balances.items():

@@ -39,10 +39,16 @@ class Command(BaseCommand):
         else:
             self.stdout.write("\n".join(f"{name}: {value}" for name, value in answer.items()))
 
+    def _check(self, options: dict[str, Any]) -> None:
+        acts = [options["stop"] is not None, options["allow"] is not None]
+        if sum([*acts, options["push"] or options["pull"]]) > 1:
+            raise CommandError("Give --stop, --allow, or --push and --pull: one at a time.")
+
     def _act(self, options: dict[str, Any]) -> dict[str, Any]:
-        if options["stop"]:
+        self._check(options)
+        if options["stop"] is not None:
             return {"stopped": services.stop_recipient(options["stop"], reason=options["reason"])}
-        if options["allow"]:
+        if options["allow"] is not None:
             return {"allowed": services.allow_recipient(options["allow"])}
         alias = options["gateway"]
         answer: dict[str, Any] = {}

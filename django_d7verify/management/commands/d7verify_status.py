@@ -29,6 +29,8 @@ class Command(BaseCommand):
         """Print what was asked for."""
         if options["poll"] == bool(options["otp_id"]):
             raise CommandError("Name a session, or give --poll.")
+        if options["limit"] < 1:
+            raise CommandError("--limit must be 1 or more.")
         if options["poll"]:
             answer: dict[str, Any] = dict(services.poll_deliveries(limit=options["limit"]))
         else:
