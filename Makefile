@@ -1,0 +1,65 @@
+# Everything here needs make and Python 3.11 or newer, and nothing else: what is installed goes
+# to .venv. Another Python: make PYTHON=python3.13 test
+
+PYTHON ?= python3
+ARGS ?=
+
+VENV := .venv
+PY := $(VENV)/bin/python
+PIP := $(PY) -m pip install --quiet --disable-pip-version-check
+
+# Where `make test-databases` finds the servers; test databases are made beside those named here.
+POSTGRESQL_URL ?= postgresql://postgres@127.0.0.1:5432/postgres
+MARIADB_URL ?= mysql://root@127.0.0.1:3306/test
+
+# Tests wait for sockets more than they compute.
+PYTEST := $(PY) -m pytest -n 4
+
+.PHONY: demo test test-databases test-postgresql test-mariadb lint style types migrations clean
+
+demo: $(VENV)/.installed
+	@$(PY) example_project/manage.py demo $(ARGS)
+
+test: $(VENV)/.installed
+	$(PYTEST) $(ARGS)
+
+test-databases: test-postgresql test-mariadb
+
+test-postgresql: $(VENV)/.installed-databases
+	D7VERIFY_TEST_DATABASE_URL=$(POSTGRESQL_URL) $(PYTEST) $(ARGS)
+
+test-mariadb: $(VENV)/.installed-databases
+	D7VERIFY_TEST_DATABASE_URL=$(MARIADB_URL) $(PYTEST) $(ARGS)
+
+lint: style types migrations
+
+style: $(VENV)/.installed-lint
+	$(VENV)/bin/ruff check
+	$(VENV)/bin/ruff format --check
+
+types: $(VENV)/.installed-lint
+	$(PY) -m mypy
+
+migrations: $(VENV)/.installed
+	$(PY) example_project/manage.py makemigrations --check --dry-run
+
+clean:
+	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache
+
+# Run again only where pyproject.toml is newer. pip leaves alone what fits already.
+
+$(VENV)/.installed: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Python 3.11 or newer is needed, as in: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	@$(PY) -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)
+	@echo "Installing into $(VENV) ..."
+	@$(PIP) --editable '.[example,test]'
+	@touch $@
+
+$(VENV)/.installed-databases: pyproject.toml $(VENV)/.installed
+	@$(PIP) --editable '.[postgresql,mariadb]'
+	@touch $@
+
+$(VENV)/.installed-lint: pyproject.toml $(VENV)/.installed
+	@$(PIP) --editable '.[postgresql,mariadb,lint]'
+	@touch $@
