@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -34,6 +34,7 @@ from .stories.site import (
     assert_refused,
     assert_throttled,
     assert_wrong,
+    wait_for_call,
 )
 
 pytestmark = pytest.mark.django_db
@@ -73,9 +74,7 @@ def unreachable(name: str, wait_seconds: int, reason: str, **options: Any) -> Fa
 
 
 def not_our_token(name: str) -> Fault:
-    return Fault(
-        name, ConfigurationError, 503, "gateway_unreachable", 10, "configuration_error"
-    )
+    return Fault(name, ConfigurationError, 503, "gateway_unreachable", 10, "configuration_error")
 
 
 def uncertain(name: str, **options: Any) -> Fault:
@@ -109,36 +108,39 @@ def new_gateways(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gateways, "_made", {})
 
 
-@pytest.fixture
-def clocks(emulator: Emulator) -> Iterator[Clocks]:
-    with time_machine.travel(STARTED_AT, tick=False) as ours:
-        yield Clocks(ours, emulator)
+@dataclass
+class Bench:
+    """A site before D7, and a hand on both."""
 
-
-@pytest.fixture
-def api() -> Api:
-    return Api()
-
-
-@pytest.fixture
-def failing(d7: Emulator, settings: Any) -> Callable[[Fault, str], Any]:
-    """``with failing(fault, path):`` the next call of that path fails so, and soon."""
+    api: Api
+    d7: Emulator
+    clocks: Clocks
+    settings: Any
 
     @contextmanager
-    def fail(fault: Fault, path: str) -> Iterator[None]:
-        patient = settings.D7VERIFY
-        gateway = make_d7_settings(d7, read_timeout_seconds=0.1, total_timeout_seconds=0.3)
-        settings.D7VERIFY = {**patient, "GATEWAYS": {"default": gateway}}
-        d7.add_fault(fault.name, path, **fault.options)
+    def failing(self, fault: Fault, path: str) -> Iterator[None]:
+        """The next call of *path* fails so, and we soon give up waiting."""
+        patient = self.settings.D7VERIFY
+        gateway = make_d7_settings(self.d7, read_timeout_seconds=0.08, total_timeout_seconds=0.2)
+        self.settings.D7VERIFY = {**patient, "GATEWAYS": {"default": gateway}}
+        self.d7.add_fault(fault.name, path, **fault.options)
+        count = len(self.d7.calls(path)) + (fault.name != "refuse")
         yield
-        d7.stop_refusing()
-        settings.D7VERIFY = patient
+        wait_for_call(self.d7, path, count)
+        self.d7.stop_refusing()
+        self.settings.D7VERIFY = patient
 
-    return fail
+    def set_limits(self, **limits: int) -> None:
+        self.settings.D7VERIFY = {**self.settings.D7VERIFY, **limits}
+
+    def newest_code(self) -> str:
+        return str(self.d7.messages(NUMBER)[-1]["code"])
 
 
-def set_limits(settings: Any, **limits: int) -> None:
-    settings.D7VERIFY = {**settings.D7VERIFY, **limits}
+@pytest.fixture
+def bench(d7: Emulator, settings: Any) -> Iterator[Bench]:
+    with time_machine.travel(STARTED_AT, tick=False) as ours:
+        yield Bench(Api(), d7, Clocks(ours, d7), settings)
 
 
 def assert_answer(answer: Answer, fault: Fault, *, retry_after: int) -> None:
@@ -156,10 +158,6 @@ def find_last_event() -> tuple[str, str]:
     return event.kind, event.reason
 
 
-def newest_code(d7: Emulator) -> str:
-    return str(d7.messages(NUMBER)[-1]["code"])
-
-
 def test_the_table_has_every_fault_that_the_emulator_knows():
     assert {fault.name for fault in TABLE} | {"rejected"} == set(FAULTS) - REPORT_FAULTS
 
@@ -168,28 +166,23 @@ def test_the_table_has_every_fault_that_the_emulator_knows():
 
 
 @each_fault
-@pytest.mark.parametrize("call", ["send", "resend", "verify"])
-def test_a_fault_is_exactly_one_error(
-    d7: Emulator,
-    clocks: Clocks,
-    failing: Callable[[Fault, str], Any],
-    fault: Fault,
-    call: str,
-):
-    path = {"send": SEND_PATH, "resend": RESEND_PATH, "verify": VERIFY_PATH}[call]
-    if call != "send":
+@pytest.mark.parametrize("path", [SEND_PATH, RESEND_PATH, VERIFY_PATH])
+def test_a_fault_is_exactly_one_error(bench: Bench, fault: Fault, path: str):
+    otp_id, code = "", ""
+    if path != SEND_PATH:
         otp_id = services.send_otp(NUMBER).otp_id
-        clocks.advance(60)
-    with failing(fault, path), pytest.raises(fault.error) as caught:
-        if call == "send":
-            services.send_otp(NUMBER)
-        elif call == "resend":
-            services.resend_otp(otp_id)
-        else:
-            services.verify_otp(otp_id, newest_code(d7))
+        code = bench.newest_code()
+        bench.clocks.advance(60)
+    call = {
+        SEND_PATH: lambda: services.send_otp(NUMBER),
+        RESEND_PATH: lambda: services.resend_otp(otp_id),
+        VERIFY_PATH: lambda: services.verify_otp(otp_id, code),
+    }[path]
+    with bench.failing(fault, path), pytest.raises(fault.error) as caught:
+        call()
     assert type(caught.value) is fault.error
     # Nothing is retried, whatever is known.
-    assert len(d7.calls(path)) == (0 if fault.name == "refuse" else 1)
+    assert len(bench.d7.calls(path)) == (0 if fault.name == "refuse" else 1)
 
 
 # The answer, the rows, and what may be done next.
@@ -197,87 +190,72 @@ def test_a_fault_is_exactly_one_error(
 
 @each_fault
 def test_a_send_that_fails_is_answered_kept_and_can_be_repeated_as_is_right(
-    api: Api,
-    d7: Emulator,
-    clocks: Clocks,
-    failing: Callable[[Fault, str], Any],
-    settings: Any,
-    fault: Fault,
+    bench: Bench, fault: Fault
 ):
     budget = 2 if fault.is_uncertain else 1
-    set_limits(settings, SENDS_PER_HOUR=budget, SENDS_PER_DAY=budget)
-    with failing(fault, SEND_PATH):
-        answer = api.send()
+    bench.set_limits(SENDS_PER_HOUR=budget, SENDS_PER_DAY=budget)
+    with bench.failing(fault, SEND_PATH):
+        answer = bench.api.send()
     assert_answer(answer, fault, retry_after=60)
     session, pin = OTPSession.objects.get(), Pin.objects.get()
     if fault.is_uncertain:
         assert (session.status, pin.status) == ("OPEN", "uncertain")
         assert find_last_event() == ("send_uncertain", fault.reason)
-        assert_throttled(api.send(), retry_after=60)
-        clocks.advance(60)
+        assert_throttled(bench.api.send(), retry_after=60)
+        bench.clocks.advance(60)
     else:
         assert (session.status, pin.status) == ("FAILED", "not_sent")
         assert find_last_event() == ("not_sent", fault.reason)
-        assert d7.messages() == []
+        assert bench.d7.messages() == []
 
-    sent = api.send()
+    sent = bench.api.send()
     assert sent.status == 201
-    assert_approved(api.verify(sent["otp_id"], newest_code(d7)))
+    assert_approved(bench.api.verify(sent["otp_id"], bench.newest_code()))
     # What was surely not sent has cost nothing of the hour and the day, and anything else has.
-    clocks.advance(60)
-    assert api.send()["code"] == "throttled"
+    bench.clocks.advance(60)
+    assert bench.api.send()["code"] == "throttled"
 
 
 @each_fault
 def test_a_resend_that_fails_is_answered_kept_and_can_be_repeated_as_is_right(
-    api: Api,
-    d7: Emulator,
-    clocks: Clocks,
-    failing: Callable[[Fault, str], Any],
-    settings: Any,
-    fault: Fault,
+    bench: Bench, fault: Fault
 ):
     budget = 3 if fault.is_uncertain else 2
-    set_limits(settings, SENDS_PER_HOUR=budget, SENDS_PER_DAY=budget)
-    otp_id = api.send()["otp_id"]
+    bench.set_limits(SENDS_PER_HOUR=budget, SENDS_PER_DAY=budget)
+    otp_id = bench.api.send()["otp_id"]
     expires_at = OTPSession.objects.get().expires_at
-    clocks.advance(60)
-    with failing(fault, RESEND_PATH):
-        answer = api.resend(otp_id)
+    bench.clocks.advance(60)
+    with bench.failing(fault, RESEND_PATH):
+        answer = bench.api.resend(otp_id)
     assert_answer(answer, fault, retry_after=60)
     session, pin = OTPSession.objects.get(), Pin.objects.get(generation=2)
     if fault.is_uncertain:
         assert (session.status, session.resend_count, pin.status) == ("OPEN", 1, "uncertain")
         assert find_last_event() == ("send_uncertain", fault.reason)
-        assert_throttled(api.resend(otp_id), retry_after=60)
-        clocks.advance(60)
+        assert_throttled(bench.api.resend(otp_id), retry_after=60)
+        bench.clocks.advance(60)
     else:
         assert (session.status, session.resend_count, pin.status) == ("OPEN", 0, "not_sent")
         assert session.expires_at == expires_at
         assert find_last_event() == ("not_sent", fault.reason)
-        assert len(d7.messages()) == 1
+        assert len(bench.d7.messages()) == 1
 
-    resent = api.resend(otp_id)
+    resent = bench.api.resend(otp_id)
     assert (resent.status, resent["resend_count"]) == (200, 2 if fault.is_uncertain else 1)
-    clocks.advance(60)
-    assert api.resend(otp_id)["code"] == "throttled"
-    assert_approved(api.verify(otp_id, newest_code(d7)))
+    bench.clocks.advance(60)
+    assert bench.api.resend(otp_id)["code"] == "throttled"
+    assert_approved(bench.api.verify(otp_id, bench.newest_code()))
 
 
 @each_fault
 def test_a_code_that_could_not_be_checked_is_answered_kept_and_can_be_tried_again(
-    api: Api,
-    d7: Emulator,
-    clocks: Clocks,
-    failing: Callable[[Fault, str], Any],
-    settings: Any,
-    fault: Fault,
+    bench: Bench, fault: Fault
 ):
     budget = 2 if fault.is_uncertain else 1
-    set_limits(settings, FAILURES_PER_HOUR=budget, FAILURES_PER_DAY=budget, MAX_ATTEMPTS=budget)
-    otp_id = api.send()["otp_id"]
-    with failing(fault, VERIFY_PATH):
-        answer = api.verify(otp_id, newest_code(d7))
+    bench.set_limits(FAILURES_PER_HOUR=budget, FAILURES_PER_DAY=budget, MAX_ATTEMPTS=budget)
+    otp_id = bench.api.send()["otp_id"]
+    with bench.failing(fault, VERIFY_PATH):
+        answer = bench.api.verify(otp_id, bench.newest_code())
     assert_answer(answer, fault, retry_after=10)
     session = OTPSession.objects.get()
     assert (session.status, session.attempts) == ("OPEN", 1 if fault.is_uncertain else 0)
@@ -285,62 +263,52 @@ def test_a_code_that_could_not_be_checked_is_answered_kept_and_can_be_tried_agai
         ("answer_lost", "") if fault.is_uncertain else ("not_compared", fault.reason)
     )
     # The very next try is good: it is the last attempt, and the last failure, that there is.
-    assert_approved(api.verify(otp_id, newest_code(d7)))
+    assert_approved(bench.api.verify(otp_id, bench.newest_code()))
     assert find_last_event() == ("approved", "")
 
 
 @each_fault
-def test_the_older_code_is_good_after_a_resend_that_fails(
-    api: Api,
-    d7: Emulator,
-    clocks: Clocks,
-    failing: Callable[[Fault, str], Any],
-    fault: Fault,
-):
-    otp_id = api.send()["otp_id"]
-    clocks.advance(60)
-    with failing(fault, RESEND_PATH):
-        api.resend(otp_id)
+def test_the_older_code_is_good_after_a_resend_that_fails(bench: Bench, fault: Fault):
+    otp_id = bench.api.send()["otp_id"]
+    bench.clocks.advance(60)
+    with bench.failing(fault, RESEND_PATH):
+        bench.api.resend(otp_id)
     # The one that is on the phone: D7's newest, whether or not we heard of it.
-    assert_approved(api.verify(otp_id, newest_code(d7)))
+    assert_approved(bench.api.verify(otp_id, bench.newest_code()))
 
 
 # A 200 that says no.
 
 
-def test_a_send_that_d7_rejects_with_200_was_not_sent(api: Api, d7: Emulator, clocks: Clocks):
-    d7.add_fault("rejected", SEND_PATH)
-    assert_refused(api.send(), 502, "gateway_refused")
+def test_a_send_that_d7_rejects_with_200_was_not_sent(bench: Bench):
+    bench.d7.add_fault("rejected", SEND_PATH)
+    assert_refused(bench.api.send(), 502, "gateway_refused")
     assert (OTPSession.objects.get().status, Pin.objects.get().status) == ("FAILED", "not_sent")
-    assert api.send().status == 201
+    assert bench.api.send().status == 201
 
 
-def test_a_resend_that_d7_rejects_with_200_becomes_a_new_send(
-    api: Api, d7: Emulator, clocks: Clocks
-):
-    otp_id = api.send()["otp_id"]
-    clocks.advance(60)
-    d7.add_fault("rejected", RESEND_PATH)
-    assert api.resend(otp_id).status == 200
-    assert len(d7.messages(NUMBER)) == 2
-    assert_approved(api.verify(otp_id, newest_code(d7)))
+def test_a_resend_that_d7_rejects_with_200_becomes_a_new_send(bench: Bench):
+    otp_id = bench.api.send()["otp_id"]
+    bench.clocks.advance(60)
+    bench.d7.add_fault("rejected", RESEND_PATH)
+    assert bench.api.resend(otp_id).status == 200
+    assert len(bench.d7.messages(NUMBER)) == 2
+    assert_approved(bench.api.verify(otp_id, bench.newest_code()))
 
 
-def test_a_code_that_d7_rejects_with_200_is_wrong(api: Api, d7: Emulator, clocks: Clocks):
-    otp_id = api.send()["otp_id"]
-    d7.add_fault("rejected", VERIFY_PATH)
-    assert_wrong(api.verify(otp_id, newest_code(d7)), attempts_left=4)
+def test_a_code_that_d7_rejects_with_200_is_wrong(bench: Bench):
+    otp_id = bench.api.send()["otp_id"]
+    bench.d7.add_fault("rejected", VERIFY_PATH)
+    assert_wrong(bench.api.verify(otp_id, bench.newest_code()), attempts_left=4)
     assert find_last_event() == ("wrong_code", "")
 
 
-def test_a_fault_in_the_send_after_a_resend_that_d7_forgot_is_a_fault_of_the_resend(
-    api: Api, d7: Emulator, clocks: Clocks
-):
-    otp_id = api.send()["otp_id"]
-    clocks.advance(60)
-    d7.reset()
-    d7.add_fault("no_credit", SEND_PATH)
-    assert_refused(api.resend(otp_id), 502, "gateway_refused")
+def test_a_fault_in_the_send_after_a_resend_that_d7_forgot_is_a_fault_of_the_resend(bench: Bench):
+    otp_id = bench.api.send()["otp_id"]
+    bench.clocks.advance(60)
+    bench.d7.reset()
+    bench.d7.add_fault("no_credit", SEND_PATH)
+    assert_refused(bench.api.resend(otp_id), 502, "gateway_refused")
     assert find_last_event() == ("not_sent", "no_credit")
-    assert api.resend(otp_id).status == 200
-    assert_approved(api.verify(otp_id, newest_code(d7)))
+    assert bench.api.resend(otp_id).status == 200
+    assert_approved(bench.api.verify(otp_id, bench.newest_code()))
