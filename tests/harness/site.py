@@ -18,14 +18,15 @@ from typing import Any
 
 from django_d7verify.emulator import Emulator
 
+from . import gunicorn_config
 from .answers import NO_ANSWER, Answer, call, call_at_once
 from .clock import Clock
-from .gunicorn_config import workers as PROCESSES  # noqa: N812
 from .points import Points
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 CONFIG = Path(__file__).with_name("gunicorn_config.py")
 API = "/api/otp/"
+PROCESSES = gunicorn_config.workers
 #: How long the test waits for what another process does.
 PATIENCE_SECONDS = 30
 STOP_SECONDS = 10
