@@ -14,8 +14,11 @@ MARIADB_URL ?= mysql://root@127.0.0.1:3306/test
 
 # Tests wait for sockets more than they compute.
 PYTEST := $(PY) -m pytest -n 4
+# These touch no database, so they run on SQLite alone.
+DATABASE_FREE := --ignore=tests/emulator --ignore=tests/clients --ignore=tests/test_texts.py
+HARNESS := D7VERIFY_HARNESS=1 $(PY) -m pytest tests/harness
 
-.PHONY: demo test test-databases test-postgresql test-mariadb lint style types migrations clean
+.PHONY: demo test test-databases test-postgresql test-mariadb test-processes mutations lint style types migrations clean
 
 demo: $(VENV)/.installed
 	@$(PY) example_project/manage.py demo $(ARGS)
@@ -26,10 +29,20 @@ test: $(VENV)/.installed
 test-databases: test-postgresql test-mariadb
 
 test-postgresql: $(VENV)/.installed-databases
-	D7VERIFY_TEST_DATABASE_URL=$(POSTGRESQL_URL) $(PYTEST) $(ARGS)
+	D7VERIFY_TEST_DATABASE_URL=$(POSTGRESQL_URL) $(PYTEST) $(DATABASE_FREE) $(ARGS)
 
 test-mariadb: $(VENV)/.installed-databases
-	D7VERIFY_TEST_DATABASE_URL=$(MARIADB_URL) $(PYTEST) $(ARGS)
+	D7VERIFY_TEST_DATABASE_URL=$(MARIADB_URL) $(PYTEST) $(DATABASE_FREE) $(ARGS)
+
+# The site under gunicorn, driven over HTTP and killed at named points, on each database.
+test-processes: $(VENV)/.installed-databases
+	$(HARNESS) $(ARGS)
+	D7VERIFY_TEST_DATABASE_URL=$(POSTGRESQL_URL) $(HARNESS) $(ARGS)
+	D7VERIFY_TEST_DATABASE_URL=$(MARIADB_URL) $(HARNESS) $(ARGS)
+
+# Every clause of every conditional UPDATE, dropped in a copy: each must make a test fail.
+mutations: $(VENV)/.installed
+	$(PY) tests/mutations.py
 
 lint: style types migrations
 

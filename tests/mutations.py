@@ -218,7 +218,7 @@ def run_tests(sources: dict[str, str], *options: str) -> tuple[int, str]:
         command = [sys.executable, "-m", "pytest", TESTS, "-x", "-q", "--tb=line", *options]
         command += ["--no-migrations", "--deselect", COMPLETENESS]
         command += ["-p", "no:cacheprovider", "-p", "no:randomly"]
-        done = subprocess.run(  # noqa: S603 - this very interpreter, on our own tests
+        done = subprocess.run(
             command,
             cwd=folder,
             env=environment,

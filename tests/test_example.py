@@ -52,7 +52,7 @@ def make_command(*arguments):
 
 
 def run(project, *arguments, **environment):
-    return subprocess.run(  # noqa: S603 - our own interpreter
+    return subprocess.run(
         make_command(*arguments),
         cwd=project.parent,
         env=make_environment(project, **environment),
@@ -86,7 +86,7 @@ def test_a_demo_check_that_fails_names_the_step_and_exits_with_1(project):
 
 
 def test_the_demo_serves_site_and_inbox_until_ctrl_c(project):
-    with subprocess.Popen(  # noqa: S603 - our own interpreter
+    with subprocess.Popen(
         make_command("demo"),
         cwd=project.parent,
         env=make_environment(project),

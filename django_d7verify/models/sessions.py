@@ -176,7 +176,8 @@ class OTPSession(models.Model):
     max_resends = models.IntegerField()
     #: Part of every digest of this session; erased with its end, and with it what they say.
     salt = models.CharField(max_length=32, editable=False)
-    #: Digests of provider-made codes that were tried and not answered for, separated by blanks.
+    #: Provider-made codes that were tried and not answered for, as "<generation>:<digest>",
+    #: separated by blanks.
     unanswered = models.TextField(default="", blank=True, editable=False)
     address = models.CharField(_("address"), max_length=45, blank=True)
     user_agent = models.CharField(_("user agent"), max_length=200, blank=True)

@@ -50,10 +50,11 @@ def try_provider(attempt: Attempt, code: str, pin: Pin) -> VerifyResult:
     Raises as ``verify_otp``.
     """
     digest = codes.make_digest(code, pin.make_binding(), secret=conf.SECRET_KEYS[0])
-    charged = f"{attempt.unanswered} {digest}".strip()
+    tried = f"{pin.generation}:{digest}"
+    charged = f"{attempt.unanswered} {tried}".strip()
     run_durably(_charge, attempt, charged)
     try:
-        verdict = _ask(pin, code, was_asked=digest in attempt.unanswered)
+        verdict = _ask(pin, code, was_asked=tried in attempt.unanswered.split())
     except _NOT_ASKED as error:
         run_durably(_release, attempt, charged, error)
         if getattr(error, "reason", "") == GatewayReason.UNKNOWN_REFERENCE:
@@ -63,7 +64,7 @@ def try_provider(attempt: Attempt, code: str, pin: Pin) -> VerifyResult:
         run_durably(attempt.make_event(EventKind.ANSWER_LOST).save, force_insert=True)
         error.otp_id = str(attempt.session.otp_id)
         raise
-    if _is_approved(attempt, verdict, digest):
+    if _is_approved(attempt, verdict, tried):
         return report_approved(attempt)
     run_durably(_mark_answered_wrong, attempt, charged, verdict)
     if verdict == Verdict.EXPIRED:
@@ -112,7 +113,7 @@ def _release(attempt: Attempt, charged: str, error: Exception) -> None:
 
 
 @sensitive_variables()
-def _is_approved(attempt: Attempt, verdict: Verdict, digest: str) -> bool:
+def _is_approved(attempt: Attempt, verdict: Verdict, tried: str) -> bool:
     """Approve where the provider did; raises ``SessionClosed`` where it is open no longer."""
     if verdict == Verdict.APPROVED:
         run_durably(_mark_provider_approved, attempt, None)
@@ -123,10 +124,12 @@ def _is_approved(attempt: Attempt, verdict: Verdict, digest: str) -> bool:
     if now_read.session.status != SessionStatus.OPEN:
         raise SessionClosed
     unanswered = now_read.session.unanswered
-    # Approved when it was asked before, if this very code was asked before without an answer,
-    # and no other code was.
-    others = now_read.session.attempts - now_read.answered - 1
-    if others < 1 or set(unanswered.split()) != {digest}:
+    # The provider means an earlier try. That was this code, if it was tried before without an
+    # answer, and no other code of its generation was: those before it ended with the resend.
+    generation = tried.partition(":")[0]
+    of_generation = [one for one in unanswered.split() if one.partition(":")[0] == generation]
+    was_lost = now_read.session.attempts - now_read.answered > 1 and len(of_generation) > 1
+    if not was_lost or set(of_generation) != {tried}:
         return False
     run_durably(_mark_provider_approved, attempt, unanswered)
     return True

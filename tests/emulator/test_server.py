@@ -205,7 +205,7 @@ def test_memory_is_bounded(emulator):
 
 
 def run(*command):
-    return subprocess.Popen(  # noqa: S603 - our own interpreter
+    return subprocess.Popen(
         [sys.executable, "-W", "error", *command],
         cwd=ROOT,
         stdout=subprocess.PIPE,

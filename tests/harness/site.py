@@ -182,7 +182,7 @@ class Site:
             ),
         }
         with self._log.open("wb") as log:
-            return subprocess.Popen(  # noqa: S603 - a command of ours
+            return subprocess.Popen(
                 command,
                 cwd=ROOT,
                 env=environment,

@@ -184,9 +184,6 @@ def test_a_resend_after_the_answer_to_the_right_code_was_lost_brings_a_code_that
     assert_approved(api.verify(otp_id, newest_code(d7)))
 
 
-@pytest.mark.xfail(
-    strict=True, reason="Digests of unanswered attempts do not say of which code they were."
-)
 @either_way
 def test_a_lost_answer_before_a_resend_does_not_spoil_one_after_it(
     api: Api, d7: Emulator, clocks: Clocks, losing: Losing, alternative: bool
