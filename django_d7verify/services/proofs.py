@@ -36,7 +36,8 @@ def consume_verification_token(token: str, *, purpose: str, now: datetime | None
     purpose. Answers what it proves. Sends ``otp_consumed``.
     """
     now = now or timezone.now()
-    if not isinstance(token, str):
+    # A lone surrogate, which JSON can carry, is not even to be compared.
+    if not isinstance(token, str) or not token.isascii():
         raise SessionClosed
     snapshot = get_snapshot(token.partition(":")[0])
     session = snapshot.session

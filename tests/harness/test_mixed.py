@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import itertools
 import random
 import threading
 from collections import Counter, defaultdict
 from datetime import timedelta
 from itertools import pairwise
+
+from django.db import connection
 
 from django_d7verify.models import Event, OTPSession
 from django_d7verify.words import EventKind, GatewayReason, PinStatus, SessionStatus
@@ -15,71 +16,64 @@ from django_d7verify.words import EventKind, GatewayReason, PinStatus, SessionSt
 from .answers import Answer, assert_polite, call_at_once
 from .database import count_deadlocks, count_stuck
 from .figures import Figures
-from .people import Kind, Person, make_number
+from .people import Kind, Person, make_number, make_wrong
 from .site import Site, wait_for
 
-CALLS = 1000
+#: In waves, each on one person's rows: strangers do not get in each other's way.
+WAVES, CALLS_OF_A_WAVE = 25, 40
+CALLS = WAVES * CALLS_OF_A_WAVE
+WAVE = {"wrong": 12, "right": 3, "resend": 9, "send": 9, "state": 6, "cancel": 1}
+#: Time goes on between them, within the life of the sessions that are open from the start.
+STEP_SECONDS = 20
 #: By kind, because each country has a budget.
 ABROAD = {"own": "+3460", "made": "+39333"}
-#: Time goes on by so much while the calls are made, so that there is something to resend.
-MOVES, MOVE_SECONDS = 15, 25
 ANSWERS = {EventKind.WRONG_CODE, EventKind.LOCKED, EventKind.APPROVED}
 EXPECTED = {
-    *("201 OPEN", "200 OPEN", "200 APPROVED", "200 CANCELLED", "200 LOCKED", "200 EXPIRED"),
+    *("201 OPEN", "200 OPEN", "200 APPROVED", "200 CANCELLED", "200 LOCKED"),
     *("400 invalid_code", "400 session_closed", "429 throttled", "429 locked"),
     "503 gateway_unreachable",
 }
 
 
 class Crowd:
-    """Some people whose calls get in each other's way, and their sessions so far."""
+    """People with open sessions, each of whom does everything at once when it is their turn."""
 
-    def __init__(self, site: Site, people: list[Person], seed: int) -> None:
-        self.site = site
+    def __init__(self, people: list[Person], seed: int) -> None:
         self._people = people
         self._random = random.Random(seed)
-        self._sessions: list[tuple[Person, str]] = []
+        self._names = [name for _ in people for name in self._shuffle()]
+        self._sessions = [[person.get_otp_id()] for person in people]
         self._lock = threading.Lock()
-        self.calls: Counter[str] = Counter()
-        self._moves = itertools.count(1)
 
-    def begin(self) -> None:
-        """A session for each."""
-        for person in self._people:
-            self._sessions.append((person, person.get_otp_id()))
+    def _shuffle(self) -> list[str]:
+        names = [name for name, times in WAVE.items() for _ in range(times)]
+        self._random.shuffle(names)
+        return names
 
     def call(self, index: int) -> Answer:
-        """Something that one of them does."""
+        """One thing that one of them does."""
+        wave, place = divmod(index, CALLS_OF_A_WAVE)
+        person, sessions = self._people[wave], self._sessions[wave]
         with self._lock:
-            if index % (CALLS // MOVES) == 0:
-                self.site.advance(MOVE_SECONDS)
-            name = self._random.choice(
-                ["send", "send", "resend", "resend", "wrong", "wrong", "right", "state", "cancel"]
-            )
-            # Of the newest sessions, most are open.
-            person, otp_id = self._random.choice(self._sessions[-2 * len(self._people) :])
-            variant = self._random.randrange(1, 1_000_000)
-            self.calls[name] += 1
-        return self._do(name, person, otp_id, variant)
-
-    def _do(self, name: str, person: Person, otp_id: str, variant: int) -> Answer:
-        match name:
+            if place == 0:
+                person.site.advance(STEP_SECONDS)
+            otp_id = self._random.choice(sessions)
+        match self._names[index]:
             case "send":
                 answer = person.send()
                 if answer.status == 201:
-                    with self._lock:
-                        self._sessions.append((person, answer["otp_id"]))
+                    sessions.append(answer["otp_id"])
                 return answer
             case "resend":
                 return person.resend(otp_id)
             case "wrong":
-                return person.verify(otp_id, f"{variant:06}")
+                return person.verify(otp_id, make_wrong(person.newest_code(), place + 1))
             case "right":
                 return person.verify(otp_id, person.newest_code())
-            case "cancel" if variant % 4 == 0:
-                return self.site.post("cancel/", otp_id=otp_id)
+            case "cancel":
+                return person.site.post("cancel/", otp_id=otp_id)
             case _:
-                return self.site.state(otp_id)
+                return person.site.state(otp_id)
 
 
 def assert_rows_add_up(people: list[Person]) -> int:
@@ -115,22 +109,19 @@ def assert_rows_add_up(people: list[Person]) -> int:
 def test_a_thousand_mixed_calls_at_once_make_no_error_no_deadlock_and_rows_that_add_up(
     site: Site, kind: Kind, figures: Figures
 ) -> None:
-    # Half of them abroad, where the rows of prefix and country are taken as well.
-    prefixes = ["+97150", ABROAD[kind.purpose]] * 6
-    people = [Person(site, kind, make_number(prefix)) for prefix in prefixes]
+    # Every other one abroad, where the rows of prefix and country are taken as well.
+    prefixes = ["+97150", ABROAD[kind.purpose]] * WAVES
+    people = [Person(site, kind, make_number(prefix)) for prefix in prefixes[:WAVES]]
     deadlocks = count_deadlocks()
-    crowd = Crowd(site, people, seed=20261121)
-    crowd.begin()
+    crowd = Crowd(people, seed=20261121)
+    site.advance(60)
     answers = call_at_once(CALLS, crowd.call)
     busy = assert_polite(answers)
     figures.show("calls", answers)
     assert {answer.outcome for answer in answers} <= EXPECTED
     wait_for(lambda: count_stuck() == 0)
     messages = assert_rows_add_up(people)
-    figures.show_text(
-        "made",
-        ", ".join(f"{number} {name}" for name, number in sorted(crowd.calls.items())),
-        messages=messages,
-        busy=busy,
-        deadlocks_solved_by_the_server=count_deadlocks() - deadlocks,
-    )
+    deadlocks = count_deadlocks() - deadlocks
+    figures.show_text("left", f"{messages} messages", busy=busy, deadlocks=deadlocks)
+    # The other databases' server counts those of everybody.
+    assert deadlocks == 0 or connection.vendor != "postgresql"

@@ -199,7 +199,8 @@ def test_a_proof_is_good_for_its_purpose_its_session_and_its_five_minutes(
     other_id = api.send()["otp_id"]
     other = api.verify(other_id, phones.newest_code())["verification_token"]
     forged = f"{other_id}:{token.partition(':')[2]}"
-    for bad in (forged, token[:-1], token + "x", other_id, "", "x", ":", None, 5, "\0", "a:b:c"):
+    lone = f"{other_id}:\ud800"
+    for bad in (forged, token[:-1], token + "x", other_id, lone, "", ":", None, 5, "\0", "a:b:c"):
         with pytest.raises(SessionClosed):
             services.consume_verification_token(bad, purpose="verify")
     with pytest.raises(SessionClosed):
