@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import TracebackType
@@ -85,7 +86,14 @@ def get_models() -> list[Any]:
 
 
 def find_in(told: str, secrets: list[str]) -> list[str]:
-    return [secret for secret in secrets if secret in told]
+    # As whole words: six digits stand by chance in an id, an address or an instant.
+    return [
+        secret for secret in secrets if re.search(rf"(?<![\w.]){re.escape(secret)}(?![\w.])", told)
+    ]
+
+
+#: What Python's logging adds by itself, numbers all.
+INSTANTS = {"created", "msecs", "relativeCreated", "thread", "process", "lineno"}
 
 
 def test_no_log_line_no_error_and_no_repr_has_a_code_a_token_or_a_whole_number(
@@ -96,7 +104,13 @@ def test_no_log_line_no_error_and_no_repr_has_a_code_a_token_or_a_whole_number(
     secrets = [*get_secrets(wire), NUMBER, NUMBER[1:]]
 
     assert "django_d7verify" in {record.name for record in caplog.records}
-    records = [(record.getMessage(), vars(record)) for record in caplog.records]
+    records = [
+        (
+            record.getMessage(),
+            {key: value for key, value in vars(record).items() if key not in INSTANTS},
+        )
+        for record in caplog.records
+    ]
     assert find_in(repr(records), secrets) == []
 
     told = [(repr(error), str(error), error.args, vars(error)) for error in errors]
