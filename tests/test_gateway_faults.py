@@ -108,6 +108,10 @@ def new_gateways(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gateways, "_made", {})
 
 
+WAITING = {"slow", "stall", "trickled_headers"}
+HASTY = {"read_timeout_seconds": 0.08, "total_timeout_seconds": 0.2}
+
+
 @dataclass
 class Bench:
     """A site before D7, and a hand on both."""
@@ -119,9 +123,9 @@ class Bench:
 
     @contextmanager
     def failing(self, fault: Fault, path: str) -> Iterator[None]:
-        """The next call of *path* fails so, and we soon give up waiting."""
+        """The next call of *path* fails so; where it is by waiting, we soon give up."""
         patient = self.settings.D7VERIFY
-        gateway = make_d7_settings(self.d7, read_timeout_seconds=0.08, total_timeout_seconds=0.2)
+        gateway = make_d7_settings(self.d7, **HASTY if fault.name in WAITING else {})
         self.settings.D7VERIFY = {**patient, "GATEWAYS": {"default": gateway}}
         self.d7.add_fault(fault.name, path, **fault.options)
         count = len(self.d7.calls(path)) + (fault.name != "refuse")

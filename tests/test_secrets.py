@@ -118,7 +118,7 @@ def world(
         "BREAKER_FAILURES": 1000,
     }
     if makes_codes:
-        gateway = make_d7_settings(emulator, read_timeout_seconds=0.1, total_timeout_seconds=1)
+        gateway = make_d7_settings(emulator, read_timeout_seconds=0.6, total_timeout_seconds=1.2)
         settings.D7VERIFY = {**settings.D7VERIFY, "GATEWAYS": {"default": gateway}}
     with time_machine.travel(STARTED_AT, tick=False) as ours:
         phones = Phones(emulator, makes_codes=makes_codes)
