@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import socket
 import subprocess
 import sys
@@ -469,7 +468,6 @@ assert status == 0 and get() == 200
 """
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
 def test_a_forked_process_opens_connections_of_its_own():
     with RawServer(answer()) as server:
         root = Path(__file__).parents[2]

@@ -16,8 +16,6 @@ from django.db import connection
 
 from . import site
 
-SQLITE_FILE = "site.sqlite3"
-
 #: Sessions of others that wait for a lock or hold a transaction open.
 _STUCK = {
     "postgresql": """
@@ -53,9 +51,9 @@ def make_database(folder: Path) -> Iterator[Mapping[str, str]]:
     name = f"d7verify_harness_{os.getpid()}_{secrets.token_hex(3)}"
     connection.close()
     _create(name)
-    settings["NAME"] = folder / SQLITE_FILE if connection.vendor == "sqlite" else name
+    settings["NAME"] = folder / f"{name}.sqlite3" if connection.vendor == "sqlite" else name
     try:
-        yield _make_environment(name)
+        yield _make_environment()
     finally:
         connection.close()
         settings["NAME"] = before
@@ -103,9 +101,10 @@ def _ask(question: str) -> Any:
         return cursor.fetchone()[0]
 
 
-def _make_environment(name: str) -> Mapping[str, str]:
+def _make_environment() -> Mapping[str, str]:
+    name = str(connection.settings_dict["NAME"])
     if connection.vendor == "sqlite":
-        return {"D7VERIFY_DATABASE_URL": ""}
+        return {"D7VERIFY_DATABASE_URL": "", "D7VERIFY_HARNESS_SQLITE": name}
     given = urlsplit(os.environ["D7VERIFY_TEST_DATABASE_URL"])
     return {"D7VERIFY_DATABASE_URL": given._replace(path=f"/{name}").geturl()}
 

@@ -29,7 +29,7 @@ STEP_SECONDS = 20
 ABROAD = {"own": "+3460", "made": "+39333"}
 ANSWERS = {EventKind.WRONG_CODE, EventKind.LOCKED, EventKind.APPROVED}
 EXPECTED = {
-    *("201 OPEN", "200 OPEN", "200 APPROVED", "200 CANCELLED", "200 LOCKED"),
+    *("201 OPEN", "200 OPEN", "200 APPROVED", "200 CANCELLED", "200 LOCKED", "200 EXPIRED"),
     *("400 invalid_code", "400 session_closed", "429 throttled", "429 locked"),
     "503 gateway_unreachable",
 }
