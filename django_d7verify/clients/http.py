@@ -64,6 +64,8 @@ _FAILURES = (
     http.client.HTTPException,
     OSError,
     ValueError,
+    # urllib3's own, of a connection that was cut while it wrote: it goes on, and has no socket.
+    AttributeError,
 )
 
 
