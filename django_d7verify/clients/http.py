@@ -64,7 +64,7 @@ _FAILURES = (
     http.client.HTTPException,
     OSError,
     ValueError,
-    # urllib3's own, of a connection that was cut while it wrote: it goes on, and has no socket.
+    # urllib3 passes over a reset while it connects or writes, and goes on without a socket.
     AttributeError,
 )
 
