@@ -9,7 +9,9 @@ Every error of the app, sorted by what the caller can know::
     │   ├── InvalidRecipient   not a number we could send to
     │   ├── RecipientRefused   country, number type, stop list, veto
     │   ├── InvalidPurpose     not a purpose of this site, or not one for the public
-    │   └── InvalidCode        not the shape of a code of this session
+    │   ├── InvalidCode        not the shape of a code of this session
+    │   ├── NumberTaken        proven, but another user has it
+    │   └── NoNumber           the user has no number to send to
     └── GatewayError           the provider; sorted by what is known of the message
         ├── GatewayRefused     the provider said no: not sent
         ├── GatewayUnreachable no connection was made, or no service now: not sent
@@ -96,6 +98,18 @@ class InvalidCode(Refused):
     """Not the shape of a code of this session: it was neither compared nor counted."""
 
     code = "invalid_code"
+
+
+class NumberTaken(Refused):
+    """The number is proven, but it is another user's."""
+
+    code = "number_taken"
+
+
+class NoNumber(Refused):
+    """The user has no number to send a code to."""
+
+    code = "no_number"
 
 
 class GatewayError(D7VerifyError):

@@ -35,3 +35,9 @@ otp_delivery_reported = Signal()
 limit_observed = Signal()
 #: ``recipient`` (masked), ``purpose``, ``error`` (a ``Refused``), ``requester``.
 otp_refused = Signal()
+#: ``user``, ``otp``, ``requester``, ``created`` (signed up by this login).
+logged_in = Signal()
+#: ``user``, ``old`` and ``new`` (masked; ``old`` is "" for the first), ``otp``.
+phone_changed = Signal()
+#: ``user``, ``by``: staff took a user's numbers away.
+numbers_reset = Signal()

@@ -59,6 +59,12 @@ def render_content(
             return _("Your verification code is {}")
 
 
+def render_notice(name: str, *, language: str) -> str:
+    """The text ``d7verify/<name>.txt``, which has no code in it. *language* as above."""
+    with translation.override(language or translation.get_language()):
+        return render_to_string(f"d7verify/{name}.txt").strip()
+
+
 class TextRefused(ValueError):
     """A text that cannot be sent: empty, too long, or with characters that no message can hold."""
 

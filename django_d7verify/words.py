@@ -27,6 +27,7 @@ class SessionStatus(TextChoices):
 class PinStatus(TextChoices):
     """What is known of the message that carried one code."""
 
+    QUEUED = "queued", _("Waiting to be sent")
     CLAIMED = "claimed", _("Being sent")
     SENT = "sent", _("Sent")
     UNCERTAIN = "uncertain", _("Maybe sent")
@@ -75,6 +76,8 @@ class GatewayReason(TextChoices):
     RATE_LIMITED = "rate_limited"
     BREAKER_OPEN = "breaker_open"
     EDGE_DOWN = "edge_down"
+    QUEUE_DOWN = "queue_down"
+    OVERTAKEN = "overtaken"
 
 
 class EventKind(TextChoices):
@@ -94,6 +97,13 @@ class EventKind(TextChoices):
     UNLOCKED = "unlocked", _("Unlocked by staff")
     STOPPED = "stopped", _("Put on the stop list")
     ALLOWED = "allowed", _("Taken from the stop list")
+    LOGGED_IN = "logged_in", _("Logged in")
+    DECOY = "decoy", _("Nothing sent: nobody has this number")
+    TEST_CODE = "test_code", _("Test number: nothing sent")
+    BOUND = "bound", _("Number bound to a user")
+    UNBOUND = "unbound", _("Number taken from a user")
+    NOTIFIED = "notified", _("Told that it was replaced")
+    FACTOR_RESET = "factor_reset", _("Numbers of a user reset by staff")
 
 
 #: Letters of a code, in D7's words (``otp_type``).
@@ -136,6 +146,8 @@ ERROR_TEXTS = {
     "invalid_purpose": _("This is not something a code can be asked for."),
     "invalid_code": _("That is not the right code."),
     "malformed_code": _("Enter the code as it stands in the message."),
+    "number_taken": _("This number belongs to another account."),
+    "no_number": _("There is no phone number to send a code to."),
     "gateway_refused": _("The code could not be sent. You can try again at once."),
     "gateway_unreachable": _("The code service cannot be reached. Please try again in a moment."),
     "gateway_uncertain": _(

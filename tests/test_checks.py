@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from datetime import date
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from django.core import checks as django_checks
+from django.core.cache.backends.base import BaseCache
+from django.core.cache.backends.locmem import LocMemCache
 from django.core.checks import CheckMessage
 from django.db import connection
 
-from django_d7verify import checks
-from django_d7verify.conf import PURPOSE_KEYS, Settings
+from django_d7verify.checks import deployment
+from django_d7verify.checks.rules import GATEWAY_KEYS, RULES
+from django_d7verify.conf import KEYS, PURPOSE_KEYS
 from django_d7verify.words import LimitName
 
-KEYS = sorted(name for name in vars(Settings) if name.isupper())
 LOCMEM = "django_d7verify.gateways.locmem.LocMemGateway"
 MESSAGES = "django_d7verify.gateways.d7.D7MessagesGateway"
 CACHES = "django.core.cache.backends"
@@ -41,7 +44,7 @@ def site(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
         "default": {"BACKEND": f"{CACHES}.redis.RedisCache", "LOCATION": "redis://127.0.0.1:1"}
     }
     settings.set_database = lambda vendor, atomic=False, **options: monkeypatch.setattr(
-        checks,
+        deployment,
         "connections",
         {
             "default": SimpleNamespace(
@@ -117,17 +120,28 @@ def test_a_site_that_sets_every_key_rightly_is_not_spoken_to(site: Any):
         "COUNTRY_BUDGET": [100, 500],
         "LIMIT_MODES": dict.fromkeys(LimitName.values, "observe"),
         "TRUSTED_PROXY_COUNT": 1,
+        "PHONE_STORE": "django_d7verify.phone_stores.ModelPhoneStore",
+        "SIGN_UP": True,
+        "TOKEN_STRATEGY": "django_d7verify.token_strategies.KnoxStrategy",
+        "DISPATCHER": "django_d7verify.dispatchers.ThreadDispatcher",
+        "DISPATCH_THREADS": 4,
+        "DISPATCH_QUEUE": 10,
+        "TEST_NUMBERS": {"+12025550123": {"CODE": "314159", "UNTIL": date(2027, 1, 1)}},
+        "STEP_UP_SECONDS": 60,
+        "TELL_OLD_NUMBER": False,
+        "END_OTHER_SESSIONS": False,
+        "CONTENT_SECURITY_POLICY": False,
         **CHOSEN,
         **make_gateways(),
     }
-    assert sorted(right) == KEYS
+    assert set(right) == set(KEYS)
     site.SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
     site.D7VERIFY = right
     assert ids() == []
 
 
 def test_every_key_of_the_settings_of_a_purpose_and_of_a_gateway_has_a_rule():
-    assert set(KEYS) | PURPOSE_KEYS | checks._GATEWAY_KEYS == set(checks._RULES)
+    assert set(KEYS) | PURPOSE_KEYS | GATEWAY_KEYS == set(RULES)
 
 
 ODD_VALUES = [
@@ -230,6 +244,21 @@ def test_e002_an_unknown_key_of_a_gateway_and_of_a_purpose(site: Any, where: str
         ("SENDS_PER_USER", ["10/0m"]),
         ("WRONG_CODES_PER_ADDRESS", ["100/10"]),
         ("WRONG_CODES_PER_ADDRESS", []),
+        ("PHONE_STORE", "store"),
+        ("SIGN_UP", 1),
+        ("TOKEN_STRATEGY", None),
+        ("DISPATCHER", ""),
+        ("DISPATCH_THREADS", 0),
+        ("DISPATCH_QUEUE", "10"),
+        ("TEST_NUMBERS", ["+12025550123"]),
+        ("TEST_NUMBERS", {"+12025550123": {"CODE": 314159}}),
+        ("TEST_NUMBERS", {"+12025550123": {"CODE": "3141"}}),
+        ("TEST_NUMBERS", {"+12025550123": {"CODE": "314159", "UNTIL": "2027-01-01"}}),
+        ("TEST_NUMBERS", {"+12025550123": {"CODE": "314159", "TILL": None}}),
+        ("STEP_UP_SECONDS", 0),
+        ("TELL_OLD_NUMBER", "no"),
+        ("END_OTHER_SESSIONS", None),
+        ("CONTENT_SECURITY_POLICY", "strict"),
         ("WATCHED_SENDS_PER_ADDRESS", "30/w"),
         ("WATCHED_SENDS_PER_ADDRESS", ["30/h"]),
         ("ALLOWED_COUNTRIES", ["ae"]),
@@ -270,7 +299,7 @@ def test_e003_a_value_of_a_purpose_that_does_not_fit_is_named(site: Any, key: st
 
 @pytest.mark.parametrize(
     ("key", "value"),
-    [("BACKEND", checks.BaseCache), ("OPTIONS", "text"), ("FAILOVER", "sms"), ("FAILOVER", [1])],
+    [("BACKEND", BaseCache), ("OPTIONS", "text"), ("FAILOVER", "sms"), ("FAILOVER", [1])],
     ids=str,
 )
 def test_e003_a_value_of_a_gateway_that_does_not_fit_is_named(site: Any, key: str, value: object):
@@ -353,7 +382,7 @@ def test_w003_a_text_of_more_than_one_part(site: Any):
     assert ids() == []
 
 
-class CountingCache(checks.BaseCache):
+class CountingCache(BaseCache):
     """As a site may write one: it counts by itself."""
 
     def __init__(self, *args: object, **kwargs: object) -> None:
@@ -363,7 +392,7 @@ class CountingCache(checks.BaseCache):
         raise NotImplementedError
 
 
-class NamedOtherwise(checks.LocMemCache):
+class NamedOtherwise(LocMemCache):
     """django-ratelimit's own check compares names only."""
 
 
@@ -498,7 +527,7 @@ def test_i002_a_trusted_proxy_that_no_other_setting_tells_of(site: Any):
 
 
 def test_the_real_connection_has_what_the_checks_read(site: Any, monkeypatch: Any):
-    monkeypatch.setattr(checks, "connections", {"default": connection})
+    monkeypatch.setattr(deployment, "connections", {"default": connection})
     assert ids() == []
 
 

@@ -26,7 +26,7 @@ from django_d7verify.api.errors import (
     make_error_response,
     make_wrong_code_response,
 )
-from django_d7verify.conf import PURPOSE_KEYS, Settings, conf
+from django_d7verify.conf import KEYS, PURPOSE_KEYS, Settings, conf
 from django_d7verify.emulator import Emulator, control
 from django_d7verify.emulator.faults import FAULTS
 from django_d7verify.emulator.switches import CHOICES, Switches
@@ -73,14 +73,13 @@ def make_cell(docstring):
 def test_every_setting_stands_in_the_readme_with_its_default_and_its_words(settings):
     settings.D7VERIFY = {}
     expected = {}
-    for name, read in vars(Settings).items():
-        if name.isupper():
-            value = getattr(conf, name)
-            text = json.dumps(value) if isinstance(value, str | list | tuple) else repr(value)
-            expected[f"`{name}`"] = [
-                "" if name in COMPUTED else f"`{text}`",
-                make_cell(read.__doc__),
-            ]
+    for name in KEYS:
+        value = getattr(conf, name)
+        text = json.dumps(value) if isinstance(value, str | list | tuple) else repr(value)
+        expected[f"`{name}`"] = [
+            "" if name in COMPUTED else f"`{text}`",
+            make_cell(getattr(Settings, name).__doc__),
+        ]
     assert {name: cells for name, *cells in read_table("Setting")} == expected
 
 
@@ -98,6 +97,8 @@ def make_answers():
         exceptions.InvalidRecipient(),
         exceptions.RecipientRefused(),
         exceptions.InvalidPurpose(),
+        exceptions.NumberTaken(),
+        exceptions.NoNumber(),
         exceptions.GatewayRefused("no"),
         exceptions.GatewayUnreachable("nobody"),
         exceptions.GatewayUncertain("who knows"),
@@ -171,7 +172,7 @@ def test_every_limit_stands_with_its_number_and_where_it_is_enforced():
             else:
                 assert import_string(f"django_d7verify.{name}")
     guards = {"RESEND_WAIT_SECONDS", "EXPIRY_SECONDS", "VERIFICATION_TOKEN_SECONDS"} | {
-        name for name in vars(Settings) if re.search("^MAX_|_PER_|_BUDGET$", name)
+        name for name in KEYS if re.search("^MAX_|_PER_|_BUDGET$", name)
     }
     guards -= {"WATCHED_SENDS_PER_ADDRESS"}  # refuses nothing
     assert guards <= {name for row in rows for name in read_words(row[2])}

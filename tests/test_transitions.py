@@ -82,7 +82,7 @@ OPEN_AT: dict[str, list[dict[str, Any]]] = {
 PIN_CLAIMED: dict[str, list[dict[str, Any]]] = {
     "_mark: session=session": [{"session": uuid.uuid4()}],
     "_mark: generation=generation": [{"generation": 2}, {"generation": 4}],
-    "_mark: status=PinStatus.CLAIMED": [
+    "_mark: status__in=before": [
         {"status": status} for status in PinStatus.values if status != PinStatus.CLAIMED
     ],
 }
@@ -318,7 +318,33 @@ CHANGES: dict[str, list[Change]] = {
             row={"generation": 3},
             call={"session": lambda pin: pin.session_id, "generation": 3},
             changes={"status": PinStatus.NOT_SENT},
-            refusals=PIN_CLAIMED,
+            refusals={
+                **PIN_CLAIMED,
+                "_mark: status__in=before": [
+                    {"status": status}
+                    for status in PinStatus.values
+                    if status not in {PinStatus.QUEUED, PinStatus.CLAIMED}
+                ],
+            },
+            accepts=[{"status": PinStatus.QUEUED}],
+        )
+    ],
+    "Pin.claim_queued": [
+        Change(
+            row={"generation": 3, "status": PinStatus.QUEUED},
+            call={
+                "session": lambda pin: pin.session_id,
+                "generation": 3,
+                "digest": "d" * 64,
+            },
+            changes={"status": PinStatus.CLAIMED, "digest": "d" * 64},
+            refusals={
+                "session=session": [{"session": uuid.uuid4()}],
+                "generation=generation": [{"generation": 2}, {"generation": 4}],
+                "status=PinStatus.QUEUED": [
+                    {"status": status} for status in PinStatus.values if status != PinStatus.QUEUED
+                ],
+            },
         )
     ],
     "Pin.mark_rerouted": [

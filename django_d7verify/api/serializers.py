@@ -42,6 +42,12 @@ class SendInput(serializers.Serializer[Any]):
     purpose = TextField(max_length=32, default="verify")
 
 
+class LoginInput(serializers.Serializer[Any]):
+    """Whom to send a code for a login to."""
+
+    recipient = TextField(max_length=64)
+
+
 class SessionInput(serializers.Serializer[Any]):
     """A session."""
 

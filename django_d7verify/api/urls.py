@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from . import views
+from . import logins, views
 
 app_name = "d7verify_api"
 
@@ -13,5 +13,7 @@ urlpatterns = [
     path("resend/", views.ResendView.as_view(), name="resend"),
     path("verify/", views.VerifyView.as_view(), name="verify"),
     path("cancel/", views.CancelView.as_view(), name="cancel"),
+    path("login/send/", logins.LoginSendView.as_view(), name="login_send"),
+    path("login/verify/", logins.LoginVerifyView.as_view(), name="login_verify"),
     path("<str:otp_id>/", views.StateView.as_view(), name="state"),
 ]

@@ -75,7 +75,7 @@ class SendView(OTPView):
     @sensitive_variables()
     def post(self, request: Request) -> Response:
         """Answer 201 and the session."""
-        data = _validate(SendInput, request)
+        data = validate(SendInput, request)
         edge.claim_send(request)
         purpose = data["purpose"]
         if purpose not in conf.PURPOSES or not conf.get_purpose(purpose).public:
@@ -83,7 +83,7 @@ class SendView(OTPView):
         otp = services.send_otp(
             data["recipient"], purpose=purpose, requester=edge.make_requester(request)
         )
-        return Response(_describe(otp), status=status.HTTP_201_CREATED)
+        return Response(describe(otp), status=status.HTTP_201_CREATED)
 
 
 class ResendView(OTPView):
@@ -91,10 +91,10 @@ class ResendView(OTPView):
 
     def post(self, request: Request) -> Response:
         """Answer 200 and the session."""
-        data = _validate(SessionInput, request)
+        data = validate(SessionInput, request)
         edge.claim_send(request)
         otp = services.resend_otp(data["otp_id"], requester=edge.make_requester(request))
-        return Response(_describe(otp))
+        return Response(describe(otp))
 
 
 class VerifyView(OTPView):
@@ -103,7 +103,7 @@ class VerifyView(OTPView):
     @sensitive_variables()
     def post(self, request: Request) -> Response:
         """Answer 200 and the proof, or 400 and the attempts left."""
-        data = _validate(VerifyInput, request)
+        data = validate(VerifyInput, request)
         edge.check_attempt(request)
         result = services.verify_otp(
             data["otp_id"], data["otp_code"], requester=edge.make_requester(request)
@@ -128,7 +128,7 @@ class CancelView(OTPView):
 
     def post(self, request: Request) -> Response:
         """Answer 200 and the session's status, whichever it is by now."""
-        data = _validate(SessionInput, request)
+        data = validate(SessionInput, request)
         otp = services.cancel_otp(data["otp_id"], requester=edge.make_requester(request))
         return Response({"otp_id": otp.otp_id, "status": otp.status})
 
@@ -144,21 +144,23 @@ class StateView(OTPView):
             response = self.handle_exception(error)
             response.status_code = status.HTTP_404_NOT_FOUND
             return response
-        body = _describe(otp)
+        body = describe(otp)
         del body["recipient"]
         # Where a person is not known yet, how a message fared would tell whether they are.
         is_shown = otp.purpose in conf.PURPOSES and conf.get_purpose(otp.purpose).public
         return Response({**body, "delivery": otp.delivery if is_shown else ""})
 
 
-def _validate(form: type[Serializer[Any]], request: Request) -> dict[str, Any]:
+def validate(form: type[Serializer[Any]], request: Request) -> dict[str, Any]:
+    """What the body says. Raises ``ValidationError``."""
     serializer = form(data=request.data)
     serializer.is_valid(raise_exception=True)
     data: dict[str, Any] = serializer.validated_data
     return data
 
 
-def _describe(otp: OTP) -> dict[str, Any]:
+def describe(otp: OTP) -> dict[str, Any]:
+    """A session, as every answer shows it."""
     return {
         "otp_id": otp.otp_id,
         "status": otp.status,

@@ -111,6 +111,8 @@ class Gateway(ABC):
     polls: ClassVar[bool] = False
     #: The provider keeps a list of numbers for the account, which does not block by itself.
     keeps_blacklist: ClassVar[bool] = False
+    #: It carries texts of ours, and not only codes: ``send_text``.
+    sends_texts: ClassVar[bool] = False
     #: What a message of this provider holds; None where it is not ours to count.
     text_limits: TextLimits | None = None
 
@@ -123,6 +125,10 @@ class Gateway(ABC):
     @abstractmethod
     def send(self, message: CodeMessage) -> Receipt:
         """Send a code. Costs money and is not idempotent: never again after an uncertain end."""
+
+    def send_text(self, recipient: str, text: str) -> Receipt:
+        """Send a text that has no code in it. Only where ``sends_texts``; as ``send``."""
+        raise NotImplementedError(f"{type(self).__name__} carries no texts of ours.")
 
     def resend(self, reference: str, message: CodeMessage) -> Receipt:
         """Send the next code of the session that *reference* named; by default, send anew."""

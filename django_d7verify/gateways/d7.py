@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, ClassVar
 
+from django.views.decorators.debug import sensitive_variables
+
 from django_d7verify.clients.d7 import D7Client, D7Message
 from django_d7verify.clients.d7_answers import make_delivery
 from django_d7verify.exceptions import ConfigurationError, GatewayRefused
@@ -133,6 +135,7 @@ class D7MessagesGateway(_D7Gateway):
 
     report_method: ClassVar[str | None] = "POST"
     polls: ClassVar[bool] = True
+    sends_texts: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -155,12 +158,17 @@ class D7MessagesGateway(_D7Gateway):
         self.tag = tag
 
     def send(self, message: CodeMessage) -> Receipt:
+        """As ``send_text``."""
+        return self.send_text(message.recipient, message.text)
+
+    @sensitive_variables()
+    def send_text(self, recipient: str, text: str) -> Receipt:
         """``POST /messages/v1/send``. The reference is D7's ``request_id``."""
-        size = self.measure(message.text)
+        size = self.measure(text)
         sms = D7Message(
-            recipients=[message.recipient],
-            content=message.text,
-            data_coding=choose_data_coding(message.text),
+            recipients=[recipient],
+            content=text,
+            data_coding=choose_data_coding(text),
             report_url=self.get_report_url(),
             num_lookup=self.num_lookup,
         )

@@ -6,6 +6,8 @@ import uuid
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
+from django.views.decorators.debug import sensitive_variables
+
 from django_d7verify.clients.messenger import MessengerClient, check_sender, make_dlruri
 from django_d7verify.exceptions import ConfigurationError
 from django_d7verify.texts import MESSENGER
@@ -104,6 +106,7 @@ class MessengerSMSGateway(_MessengerGateway):
     """
 
     report_method: ClassVar[str | None] = "GET"
+    sends_texts: ClassVar[bool] = True
     text_limits = MESSENGER
 
     def __init__(
@@ -126,13 +129,18 @@ class MessengerSMSGateway(_MessengerGateway):
         self.delivery_words = _TABLES[delivery_words]
 
     def send(self, message: CodeMessage) -> Receipt:
+        """As ``send_text``."""
+        return self.send_text(message.recipient, message.text)
+
+    @sensitive_variables()
+    def send_text(self, recipient: str, text: str) -> Receipt:
         """Send the text. The reference is the id that its delivery reports will carry."""
-        size = self.measure(message.text)
+        size = self.measure(text)
         report_url = self.get_report_url()
         dlrid = str(uuid.uuid4())
         sent = self.client.send_sms(
-            receiver=message.recipient,
-            smstext=message.text,
+            receiver=recipient,
+            smstext=text,
             sender=self.sender,
             conversion=self.conversion,
             dlruri=make_dlruri(report_url) if report_url else None,

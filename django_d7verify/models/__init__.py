@@ -9,8 +9,9 @@ are called by ``services`` and ``limits`` only, in one lock order: session, reci
 from __future__ import annotations
 
 from .budgets import Budget
+from .numbers import PhoneNumber
 from .pins import Event, Pin
 from .recipients import Recipient
 from .sessions import OTPSession
 
-__all__ = ["Budget", "Event", "OTPSession", "Pin", "Recipient"]
+__all__ = ["Budget", "Event", "OTPSession", "PhoneNumber", "Pin", "Recipient"]

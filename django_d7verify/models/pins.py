@@ -24,6 +24,8 @@ from .sessions import OTPSession
 #: Events that answer an attempt: what they do not count was charged and never answered.
 _ANSWERS = (EventKind.WRONG_CODE, EventKind.LOCKED, EventKind.APPROVED)
 
+_UNSENT = (PinStatus.QUEUED, PinStatus.CLAIMED)
+
 
 class PinQuerySet(models.QuerySet["Pin"]):
     """The codes of sessions, and what became of the messages that carried them."""
@@ -52,6 +54,11 @@ class PinQuerySet(models.QuerySet["Pin"]):
             .annotate(answered=answered)
             .order_by("-generation")
         )
+
+    def claim_queued(self, session: uuid.UUID, generation: int, **made: Any) -> bool:
+        """Take a code that waits to be sent; *made* is what it became."""
+        rows = self.filter(session=session, generation=generation, status=PinStatus.QUEUED)
+        return rows.update(status=PinStatus.CLAIMED, **made) == 1
 
     def mark_rerouted(
         self, session: uuid.UUID, generation: int, *, gateway: str, **made: Any
@@ -87,11 +94,19 @@ class PinQuerySet(models.QuerySet["Pin"]):
         return self._mark(session, generation, PinStatus.UNCERTAIN)
 
     def mark_not_sent(self, session: uuid.UUID, generation: int) -> bool:
-        """It surely did not leave."""
-        return self._mark(session, generation, PinStatus.NOT_SENT)
+        """It surely did not leave, and no worker will send it."""
+        return self._mark(session, generation, PinStatus.NOT_SENT, before=_UNSENT)
 
-    def _mark(self, session: uuid.UUID, generation: int, status: PinStatus, **changes: Any) -> bool:
-        rows = self.filter(session=session, generation=generation, status=PinStatus.CLAIMED)
+    def _mark(
+        self,
+        session: uuid.UUID,
+        generation: int,
+        status: PinStatus,
+        *,
+        before: Collection[PinStatus] = (PinStatus.CLAIMED,),
+        **changes: Any,
+    ) -> bool:
+        rows = self.filter(session=session, generation=generation, status__in=before)
         return rows.update(status=status, **changes) == 1
 
 

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from django_d7verify.conf import conf
 from django_d7verify.phones import mask_phone
-from django_d7verify.words import SessionStatus
+from django_d7verify.words import Requester, SessionStatus
 
 from .primary import PrimaryManager
 from .recipients import Recipient
@@ -162,6 +162,10 @@ class OTPSession(models.Model):
     )
     #: Begun by the number's known user: charged to the owned buckets.
     owned = models.BooleanField(_("begun by the known user"), default=False)
+    #: The person is not known yet: nothing is shown that tells whether the number is anybody's.
+    hidden = models.BooleanField(_("begun before the person was known"), default=False)
+    #: The number is nobody's: no message is sent, and no code is right.
+    decoy = models.BooleanField(_("nobody's number"), default=False)
     status = models.CharField(
         _("status"), max_length=10, choices=SessionStatus, default=SessionStatus.OPEN
     )
@@ -199,3 +203,7 @@ class OTPSession(models.Model):
         if self.attempts >= self.max_attempts:
             return SessionStatus.LOCKED
         return SessionStatus.OPEN if now < self.expires_at else SessionStatus.EXPIRED
+
+    def make_requester(self) -> Requester:
+        """Who began it."""
+        return Requester(address=self.address, user_agent=self.user_agent, language=self.language)

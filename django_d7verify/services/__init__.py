@@ -16,6 +16,15 @@ from .blacklists import (
     push_blacklist,
 )
 from .deliveries import find_report_method, poll_deliveries, record_delivery, record_report
+from .delivering import deliver_otp
+from .logins import LoginResult, send_login_otp, verify_login
+from .numbers import (
+    bind_number,
+    is_verified,
+    reset_numbers,
+    send_number_otp,
+    send_second_factor_otp,
+)
 from .proofs import consume_verification_token, make_verification_token
 from .recipients import allow_recipient, stop_recipient, unlock_recipient
 from .sending import resend_otp, send_otp
@@ -25,14 +34,18 @@ from .verifying import cancel_otp, verify_otp
 __all__ = [
     "OTP",
     "BlacklistComparison",
+    "LoginResult",
     "VerifyResult",
     "allow_recipient",
+    "bind_number",
     "cancel_otp",
     "compare_blacklist",
     "consume_verification_token",
+    "deliver_otp",
     "find_report_method",
     "get_balances",
     "get_otp",
+    "is_verified",
     "make_verification_token",
     "parse_recipient",
     "poll_deliveries",
@@ -41,8 +54,13 @@ __all__ = [
     "record_delivery",
     "record_report",
     "resend_otp",
+    "reset_numbers",
+    "send_login_otp",
+    "send_number_otp",
     "send_otp",
+    "send_second_factor_otp",
     "stop_recipient",
     "unlock_recipient",
+    "verify_login",
     "verify_otp",
 ]

@@ -40,6 +40,8 @@ from .attempts import (
 from .states import VerifyResult, get_snapshot
 
 _NOT_ASKED = (GatewayRefused, GatewayUnreachable, ConfigurationError)
+#: Why a provider does not compare a code whose reference is made up.
+_UNKNOWN = {GatewayReason.UNKNOWN_REFERENCE, GatewayReason.EXPIRED, GatewayReason.OTHER}
 
 
 @sensitive_variables()
@@ -55,7 +57,12 @@ def try_provider(attempt: Attempt, code: str, pin: Pin) -> VerifyResult:
     run_durably(_charge, attempt, charged)
     try:
         verdict = _ask(pin, code, was_asked=tried in attempt.unanswered.split())
+        verdict = _hide(verdict) if attempt.session.hidden else verdict
     except _NOT_ASKED as error:
+        if attempt.session.hidden and getattr(error, "reason", "") in _UNKNOWN:
+            # A reference that the provider never gave: of a decoy, or of a code not sent yet.
+            run_durably(_mark_answered_wrong, attempt, charged, Verdict.WRONG)
+            return report_wrong(attempt)
         run_durably(_release, attempt, charged, error)
         if getattr(error, "reason", "") == GatewayReason.UNKNOWN_REFERENCE:
             raise SessionClosed from None
@@ -70,6 +77,11 @@ def try_provider(attempt: Attempt, code: str, pin: Pin) -> VerifyResult:
     if verdict == Verdict.EXPIRED:
         raise SessionClosed
     return report_wrong(attempt)
+
+
+def _hide(verdict: Verdict) -> Verdict:
+    # That a code has expired at the provider would tell that there is one.
+    return Verdict.WRONG if verdict == Verdict.EXPIRED else verdict
 
 
 def _charge(attempt: Attempt, charged: str) -> None:

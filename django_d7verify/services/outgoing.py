@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import uuid
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import cast
 
 from django.views.decorators.debug import sensitive_variables
 
 from django_d7verify import codes, limits
 from django_d7verify.conf import Purpose, conf
-from django_d7verify.exceptions import ConfigurationError
+from django_d7verify.dispatching import Dispatcher, get_dispatcher
+from django_d7verify.exceptions import ConfigurationError, InvalidPurpose
 from django_d7verify.gateways import get_gateway
 from django_d7verify.gateways.base import PLACEHOLDER, CodeMessage, Gateway
 from django_d7verify.models import Event, OTPSession, Pin
 from django_d7verify.texts import render_content
-from django_d7verify.words import EventKind
+from django_d7verify.words import Alphabet, EventKind, PinStatus
 
 
 @dataclass(slots=True, kw_only=True)
@@ -25,8 +28,12 @@ class Outgoing:
     rules: Purpose
     pin: Pin
     gateway: Gateway
-    message: CodeMessage
     now: datetime
+    dispatcher: Dispatcher
+    #: None until the code is made: by us now, or by a worker later.
+    message: CodeMessage | None = None
+    #: The code is a fixed one of ``TEST_NUMBERS``: nothing is sent.
+    is_test: bool = False
     #: Where to turn while the code surely was not sent.
     successors: list[Gateway] = field(default_factory=list)
     #: Budgets to take from, in the order of their locks.
@@ -54,6 +61,14 @@ class Outgoing:
         )
 
 
+def get_purpose(name: str) -> Purpose:
+    """What holds for *name*. Raises ``InvalidPurpose``."""
+    try:
+        return conf.get_purpose(name)
+    except KeyError:
+        raise InvalidPurpose("D7VERIFY['PURPOSES'] has no such purpose.") from None
+
+
 def make_lifetime(rules: Purpose, gateway: Gateway) -> timedelta:
     """How long a code of *gateway* lives."""
     longest = gateway.fixed_expiry_seconds or rules.expiry_seconds
@@ -69,57 +84,85 @@ def make_outgoing(
     reference: str = "",
     expired_before: datetime | None = None,
 ) -> Outgoing:
-    """The next code of *session*, for *gateway*. Raises ``ConfigurationError`` for bad aliases."""
-    pin, message = _make_pin(session, rules, gateway, now)
-    return Outgoing(
+    """
+    The next code of *session*, for *gateway*: made now, or left for a worker to make.
+
+    Raises ``ConfigurationError`` for bad aliases, and for a text that has not the code in it once.
+    """
+    dispatcher = get_dispatcher(hidden=session.hidden)
+    outgoing = Outgoing(
         session=session,
         rules=rules,
-        pin=pin,
+        pin=_make_pin(session, rules, gateway, now),
         gateway=gateway,
-        message=message,
         now=now,
-        successors=[get_gateway(alias) for alias in conf.get_failover(gateway.alias)],
+        dispatcher=dispatcher,
+        successors=find_successors(gateway),
         scopes=limits.find_scopes(session.recipient_id, session.country),
         reference=reference,
         expired_before=expired_before,
     )
+    if dispatcher.is_inline:
+        make_code(outgoing)
+    else:
+        outgoing.pin.status = PinStatus.QUEUED
+    return outgoing
 
 
 def make_rerouted(outgoing: Outgoing) -> Outgoing:
     """The same claim with a new code, for the first of the successors."""
     gateway, *successors = outgoing.successors
-    pin, message = _make_pin(outgoing.session, outgoing.rules, gateway, outgoing.now)
+    pin = _make_pin(outgoing.session, outgoing.rules, gateway, outgoing.now)
     pin.budgets = outgoing.pin.budgets
-    return Outgoing(
+    rerouted = Outgoing(
         session=outgoing.session,
         rules=outgoing.rules,
         pin=pin,
         gateway=gateway,
-        message=message,
         now=outgoing.now,
+        dispatcher=outgoing.dispatcher,
         successors=successors,
         expired_before=outgoing.expired_before,
     )
+    make_code(rerouted)
+    return rerouted
 
 
-@sensitive_variables()
-def _make_pin(
-    session: OTPSession, rules: Purpose, gateway: Gateway, now: datetime
-) -> tuple[Pin, CodeMessage]:
-    alphabet = gateway.fixed_alphabet or rules.code_alphabet
-    code = None if gateway.makes_codes else codes.make_code(rules.code_length, alphabet)
+def find_successors(gateway: Gateway) -> list[Gateway]:
+    """Where to turn while the code surely was not sent by *gateway*."""
+    return [get_gateway(alias) for alias in conf.get_failover(gateway.alias)]
+
+
+def _make_pin(session: OTPSession, rules: Purpose, gateway: Gateway, now: datetime) -> Pin:
     pin = Pin(
         session=session,
         generation=session.generation,
         gateway=gateway.alias,
         code_length=rules.code_length,
-        code_alphabet=alphabet,
+        code_alphabet=gateway.fixed_alphabet or rules.code_alphabet,
         created_at=now,
         expires_at=min(session.expires_at, now + make_lifetime(rules, gateway)),
     )
+    if session.hidden and gateway.makes_codes:
+        # The provider is asked about codes of decoys too, and of those that could not be sent:
+        # an answer takes the same time for all.
+        pin.reference = str(uuid.uuid4())
+    return pin
+
+
+@sensitive_variables()
+def make_code(outgoing: Outgoing) -> None:
+    """Make the code, unless the provider does, its digest, and the message that carries it."""
+    session, rules, pin = outgoing.session, outgoing.rules, outgoing.pin
+    code = conf.find_test_code(session.recipient_id, outgoing.now)
+    outgoing.is_test = code is not None
+    if code is not None:
+        pin.code_length, pin.code_alphabet = len(code), "alphanumeric"
+    elif not outgoing.gateway.makes_codes:
+        code = codes.make_code(pin.code_length, pin.code_alphabet)
     if code is not None:
         pin.digest = codes.make_digest(code, pin.make_binding(), secret=conf.SECRET_KEYS[0])
-    expiry_seconds = round((pin.expires_at - now).total_seconds())
+    expiry_seconds = round((pin.expires_at - outgoing.now).total_seconds())
     content = render_content(
         rules.content,
         purpose=rules.name,
@@ -129,15 +172,14 @@ def _make_pin(
     if content.count(PLACEHOLDER) != 1:
         # A check says so at start; a template may have changed since.
         raise ConfigurationError(f"The text for {rules.name!r} must have the code in it once.")
-    message = CodeMessage(
+    outgoing.message = CodeMessage(
         recipient=session.recipient_id,
         content=content,
         code=code,
         code_length=rules.code_length,
-        code_alphabet=alphabet,
+        code_alphabet=cast("Alphabet", pin.code_alphabet),
         expiry_seconds=expiry_seconds,
         resend_wait_seconds=conf.RESEND_WAIT_SECONDS,
         max_resends=rules.max_resends,
         origin_host=conf.ORIGIN_HOST,
     )
-    return pin, message

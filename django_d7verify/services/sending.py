@@ -1,61 +1,36 @@
-"""
-Sending and resending: claim and commit, call the gateway, mark and commit.
-
-No transaction is open while the gateway is called. What a killed process leaves is a claimed
-pin: our own code may still be used, and the recipient's 60 seconds stay.
-"""
+"""Sending and resending: asked for, claimed and committed, then handed over to be delivered."""
 
 from __future__ import annotations
 
-import logging
 import uuid
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
 from django_d7verify import codes, limits, phones, signals
-from django_d7verify.conf import Purpose, conf
+from django_d7verify.conf import conf
 from django_d7verify.exceptions import (
-    ConfigurationError,
-    GatewayError,
-    GatewayRefused,
-    GatewayUncertain,
-    GatewayUnreachable,
-    InvalidPurpose,
     RecipientRefused,
     Refused,
     SessionClosed,
-    Throttled,
 )
 from django_d7verify.gateways import get_gateway
-from django_d7verify.gateways.base import Receipt
-from django_d7verify.models import OTPSession, Pin
-from django_d7verify.transactions import run_durably
-from django_d7verify.words import EventKind, GatewayReason, LimitName, Requester, SessionStatus
+from django_d7verify.models import OTPSession
+from django_d7verify.words import LimitName, Requester, SessionStatus
 
 from .claiming import claim_first, claim_next
-from .outgoing import Outgoing, make_lifetime, make_outgoing, make_rerouted
+from .delivering import hand_over
+from .outgoing import Outgoing, get_purpose, make_lifetime, make_outgoing
 from .states import (
     OTP,
     Snapshot,
     get_snapshot,
-    make_otp,
     parse_recipient,
     report_observed,
     report_refusal,
 )
-
-logger = logging.getLogger("django_d7verify")
-
-#: Seconds to wait where the provider says "too soon" at the end of our own wait: giving the
-#: whole wait back would loop.
-PROVIDER_WAIT_SECONDS = 10
-
-_NOT_SENT = (GatewayRefused, GatewayUnreachable, ConfigurationError)
-#: Reasons that no other gateway would change.
-_FINAL = {GatewayReason.TOO_FREQUENT, GatewayReason.INVALID_RECIPIENT}
 
 
 @sensitive_variables()
@@ -81,18 +56,40 @@ def send_otp(
     tried again at once; ``GatewayUncertain`` with ``otp_id``: maybe sent.
     Sends ``pre_send``, then ``otp_sent`` or ``otp_send_failed``.
     """
+    return begin(
+        get_phone(recipient),
+        purpose=purpose,
+        gateway=gateway,
+        user=user,
+        owned=user is not None,
+        requester=requester,
+        now=now,
+    )
+
+
+def begin(
+    phone: phones.Phone,
+    *,
+    purpose: str,
+    gateway: str | None = None,
+    requester: Requester | None,
+    now: datetime | None,
+    **facts: Any,
+) -> OTP:
+    """
+    Begin a session of *phone*; *facts* are the columns ``user``, ``owned``, ``hidden``, ``decoy``.
+
+    Raises as ``send_otp``.
+    """
     now = now or timezone.now()
     requester = requester or Requester()
-    rules = _get_purpose(purpose)
-    phone = _get_phone(recipient)
+    rules = get_purpose(purpose)
     carrier = get_gateway(gateway or rules.gateway)
     session = OTPSession(
         recipient_id=phone.number,
         country=phone.country,
         purpose=purpose,
         gateway=carrier.alias,
-        user=user,
-        owned=user is not None,
         created_at=now,
         expires_at=now + make_lifetime(rules, carrier),
         max_attempts=rules.max_attempts,
@@ -101,6 +98,7 @@ def send_otp(
         address=requester.address,
         user_agent=requester.user_agent,
         language=requester.language,
+        **facts,
     )
     try:
         _ask_site(session, requester)
@@ -109,7 +107,7 @@ def send_otp(
     except Refused as error:
         report_refusal(session, error, requester)
         raise
-    return _deliver(outgoing, requester)
+    return hand_over(outgoing, requester)
 
 
 def resend_otp(
@@ -132,7 +130,7 @@ def resend_otp(
     except Refused as error:
         report_refusal(snapshot.session, error, requester)
         raise
-    return _deliver(outgoing, requester)
+    return hand_over(outgoing, requester)
 
 
 def _ask_site(session: OTPSession, requester: Requester) -> None:
@@ -142,21 +140,16 @@ def _ask_site(session: OTPSession, requester: Requester) -> None:
             sender=OTPSession,
             recipient=session.recipient_id,
             purpose=session.purpose,
-            # A resend reads the user only where somebody listens.
-            user=session.user,
+            # A resend reads the user only where somebody listens. None where the person is not
+            # known yet: a veto by user would tell that there is one.
+            user=None if session.hidden else session.user,
             requester=requester,
         )
 
 
-def _get_purpose(name: str) -> Purpose:
-    try:
-        return conf.get_purpose(name)
-    except KeyError:
-        raise InvalidPurpose("D7VERIFY['PURPOSES'] has no such purpose.") from None
-
-
 @sensitive_variables()
-def _get_phone(text: str) -> phones.Phone:
+def get_phone(text: str) -> phones.Phone:
+    """A number that the site sends to. Raises ``InvalidRecipient``, ``RecipientRefused``."""
     phone = parse_recipient(text)
     if phone.number_type not in conf.NUMBER_TYPES:
         _refuse(LimitName.NUMBER_TYPES, phone.number_type)
@@ -185,10 +178,10 @@ def _check_resend(snapshot: Snapshot, now: datetime) -> None:
 
 def _make_resend(snapshot: Snapshot, now: datetime) -> Outgoing:
     session = snapshot.session
-    rules = _get_purpose(session.purpose)
+    rules = get_purpose(session.purpose)
     gateway = get_gateway(session.gateway)
     before = session.expires_at
-    references = [pin.reference for pin in snapshot.live_pins() if pin.gateway == gateway.alias]
+    reference = snapshot.find_reference(gateway.alias)
     session.generation += 1
     session.resend_count += 1
     session.expires_at = now + make_lifetime(rules, gateway)
@@ -197,131 +190,6 @@ def _make_resend(snapshot: Snapshot, now: datetime) -> Outgoing:
         rules,
         gateway,
         now=now,
-        reference=next((reference for reference in references if reference), ""),
+        reference=reference,
         expired_before=before,
     )
-
-
-@sensitive_variables()
-def _deliver(outgoing: Outgoing, requester: Requester) -> OTP:
-    try:
-        receipt = _call_gateway(outgoing)
-    except _NOT_SENT as error:
-        if outgoing.successors and getattr(error, "reason", "") not in _FINAL:
-            return _deliver(_reroute(outgoing, error), requester)
-        run_durably(_mark_not_sent, outgoing, error)
-        _report_failure(outgoing, error)
-        if getattr(error, "reason", "") == GatewayReason.TOO_FREQUENT:
-            raise Throttled(PROVIDER_WAIT_SECONDS) from None
-        raise
-    except GatewayUncertain as error:
-        run_durably(_mark_uncertain, outgoing, error)
-        _report_failure(outgoing, error)
-        error.otp_id = str(outgoing.session.otp_id)
-        error.retry_after_seconds = conf.RESEND_WAIT_SECONDS
-        raise
-    _shorten(outgoing.pin, receipt, outgoing.now)
-    run_durably(_mark_sent, outgoing, receipt)
-    otp = _make_state(outgoing)
-    logger.info("Code sent to %s through %s.", otp.masked_recipient, outgoing.gateway.alias)
-    signals.otp_sent.send_robust(sender=OTPSession, otp=otp, requester=requester)
-    return otp
-
-
-def _call_gateway(outgoing: Outgoing) -> Receipt:
-    with outgoing.gateway.breaker:
-        if outgoing.reference:
-            return outgoing.gateway.resend(outgoing.reference, outgoing.message)
-        return outgoing.gateway.send(outgoing.message)
-
-
-def _reroute(outgoing: Outgoing, error: GatewayError | ConfigurationError) -> Outgoing:
-    rerouted = make_rerouted(outgoing)
-    run_durably(_mark_rerouted, outgoing, rerouted, error)
-    before, after = outgoing.gateway.alias, rerouted.gateway.alias
-    logger.warning("%s did not send, %s is tried: %s", before, after, error)
-    return rerouted
-
-
-def _mark_rerouted(
-    outgoing: Outgoing, rerouted: Outgoing, error: GatewayError | ConfigurationError
-) -> None:
-    pin = rerouted.pin
-    Pin.objects.mark_rerouted(
-        pin.session_id,
-        pin.generation,
-        gateway=pin.gateway,
-        digest=pin.digest,
-        code_alphabet=pin.code_alphabet,
-        expires_at=pin.expires_at,
-    )
-    outgoing.make_event(
-        EventKind.NOT_SENT,
-        reason=getattr(error, "reason", error.code),
-        answer=getattr(error, "answer", ""),
-    ).save(force_insert=True)
-
-
-def _shorten(pin: Pin, receipt: Receipt, now: datetime) -> None:
-    if receipt.expiry_seconds is not None:
-        pin.expires_at = min(pin.expires_at, now + timedelta(seconds=receipt.expiry_seconds))
-
-
-def _mark_sent(outgoing: Outgoing, receipt: Receipt) -> None:
-    pin = outgoing.pin
-    Pin.objects.mark_sent(
-        pin.session_id,
-        pin.generation,
-        now=outgoing.now,
-        reference=receipt.reference,
-        expires_at=pin.expires_at,
-        parts=receipt.parts,
-    )
-    outgoing.make_event(EventKind.SENT, answer=receipt.answer).save(force_insert=True)
-
-
-def _mark_uncertain(outgoing: Outgoing, error: GatewayUncertain) -> None:
-    Pin.objects.mark_uncertain(outgoing.pin.session_id, outgoing.pin.generation)
-    outgoing.make_event(EventKind.SEND_UNCERTAIN, reason=error.reason, answer=error.answer).save(
-        force_insert=True
-    )
-
-
-def _mark_not_sent(outgoing: Outgoing, error: GatewayError | ConfigurationError) -> None:
-    session = outgoing.session
-    reason = getattr(error, "reason", error.code)
-    if outgoing.expired_before is None:
-        OTPSession.objects.mark_failed(session.otp_id)
-    else:
-        OTPSession.objects.release_resend(
-            session.otp_id, generation=session.generation, expires_at=outgoing.expired_before
-        )
-    limits.release_send(
-        session.recipient_id,
-        claim=outgoing.claim,
-        now=outgoing.now,
-        owned=session.owned,
-        wait_seconds=PROVIDER_WAIT_SECONDS if reason == GatewayReason.TOO_FREQUENT else 0,
-    )
-    for scope in outgoing.pin.budgets.split():
-        limits.release_budget(scope)
-    Pin.objects.mark_not_sent(session.otp_id, outgoing.pin.generation)
-    outgoing.make_event(
-        EventKind.NOT_SENT, reason=reason, answer=getattr(error, "answer", "")
-    ).save(force_insert=True)
-
-
-def _make_state(outgoing: Outgoing) -> OTP:
-    return make_otp(
-        outgoing.session,
-        now=outgoing.now,
-        wait_seconds=conf.RESEND_WAIT_SECONDS,
-        pins=[outgoing.pin],
-    )
-
-
-def _report_failure(outgoing: Outgoing, error: GatewayError | ConfigurationError) -> None:
-    otp = _make_state(outgoing)
-    alias = outgoing.gateway.alias
-    logger.error("No code to %s through %s: %s", otp.masked_recipient, alias, error)
-    signals.otp_send_failed.send_robust(sender=OTPSession, otp=otp, error=error)

@@ -69,15 +69,28 @@ class Snapshot:
         return self.session.otp_id
 
     def live_pins(self) -> list[Pin]:
-        """Newest first: those of which it is not known whether they left, and the confirmed one."""
+        """
+        Newest first: those of which it is not known whether they left, and the confirmed one.
+
+        In a hidden session one that could not be sent is live too: it must not be told from others.
+        """
         live = []
         for pin in self.pins:
-            if pin.status == PinStatus.NOT_SENT:
+            if pin.status == PinStatus.NOT_SENT and not self.session.hidden:
                 continue
             live.append(pin)
             if pin.status == PinStatus.SENT:
                 break
         return live
+
+    def find_reference(self, gateway: str) -> str:
+        """The newest that the gateway of this alias gave, or ""."""
+        references = [pin.reference for pin in self.pins if _is_sent_by(pin, gateway)]
+        return next((reference for reference in references if reference), "")
+
+
+def _is_sent_by(pin: Pin, gateway: str) -> bool:
+    return pin.status == PinStatus.SENT and pin.gateway == gateway
 
 
 @sensitive_variables()
@@ -137,6 +150,8 @@ def make_otp(
 
 
 def _seconds_left(session: OTPSession, pins: Sequence[Pin], now: datetime) -> int:
+    if session.hidden:
+        return max(0, -int((now - session.expires_at).total_seconds() // 1))
     # A provider may have answered with a shorter life than it was asked for.
     ends = min([session.expires_at, *(pin.expires_at for pin in pins[:1])])
     return max(0, -int((now - ends).total_seconds() // 1))

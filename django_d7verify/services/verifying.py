@@ -21,10 +21,12 @@ from django_d7verify.exceptions import (
     Refused,
     SessionClosed,
 )
+from django_d7verify.gateways import get_gateway
 from django_d7verify.models import OTPSession, Pin
 from django_d7verify.transactions import run_durably
 from django_d7verify.words import (
     EventKind,
+    PinStatus,
     Requester,
     SessionStatus,
 )
@@ -39,6 +41,7 @@ from .attempts import (
     report_approved,
     report_wrong,
 )
+from .outgoing import get_purpose
 from .states import OTP, VerifyResult, get_otp, get_snapshot, make_otp, report_refusal
 
 #: Looks at a session before a verify is given up. Each further one means that another attempt or
@@ -90,18 +93,39 @@ def _try(attempt: Attempt, code: str, purpose: str | None) -> VerifyResult:
     locked = limits.find_lock(session.recipient, now=attempt.now, owned=session.owned)
     if locked:
         raise locked
-    pins = [pin for pin in attempt.snapshot.live_pins() if pin.expires_at > attempt.now]
+    live = attempt.snapshot.live_pins()
+    pins = [pin for pin in live if pin.expires_at > attempt.now]
     own = [pin for pin in pins if pin.digest]
-    # A provider knows the newest code of its session; without a reference, none.
-    made = next((pin for pin in pins if not pin.digest and pin.reference), None)
-    if _is_own(code, own):
+    if _is_own(code, own) and not session.decoy:
         return _try_own(attempt, is_right=True)
+    if session.hidden:
+        return _try_hidden(attempt, code, live)
+    # A provider knows the newest code of its session; without a reference, none.
+    made = _find_made(pins)
     if made is not None:
         return try_provider(attempt, _parse(code, [made]), made)
+    own = own or [pin for pin in pins if pin.status == PinStatus.QUEUED]
     if own:
         _parse(code, own)
         return _try_own(attempt, is_right=False)
     raise SessionClosed("No code of this session can be checked; a new one is needed.")
+
+
+@sensitive_variables()
+def _try_hidden(attempt: Attempt, code: str, pins: list[Pin]) -> VerifyResult:
+    """Take the same way with every code that is not right, whatever became of the messages."""
+    session = attempt.session
+    rules = get_purpose(session.purpose)
+    alphabet = get_gateway(session.gateway).fixed_alphabet or rules.code_alphabet
+    parsed = _parse(code, [Pin(code_length=rules.code_length, code_alphabet=alphabet)])
+    made = _find_made(pins)
+    if made is not None:
+        return try_provider(attempt, parsed, made)
+    return _try_own(attempt, is_right=False)
+
+
+def _find_made(pins: list[Pin]) -> Pin | None:
+    return next((pin for pin in pins if not pin.digest and pin.reference), None)
 
 
 @sensitive_variables()

@@ -1,20 +1,13 @@
-"""
-The one door to the site's settings: ``D7VERIFY``, one dict, typed, never cached.
-
-Every upper-case property of ``Settings`` is a key of that dict; its docstring is the README's
-row. ``checks`` walks the same properties, so an unknown key or a wrong type is named at start.
-"""
+"""Keys of ``D7VERIFY`` for sending and checking codes, and what a purpose is."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, TypeVar, cast
+from typing import Any, Literal, cast
 
-from django.conf import global_settings, settings
-from django.core.exceptions import ImproperlyConfigured
+from .logins import LoginSettings
 
-T = TypeVar("T")
 Alphabet = Literal["numeric", "alpha", "alphanumeric"]
 
 #: Keys that a purpose may set: what belongs to one session, never what guards a recipient.
@@ -34,6 +27,7 @@ _OWN_PURPOSES: dict[str, dict[str, Any]] = {
     "verify": {"PUBLIC": True},
     "login": {},
     "change_phone": {},
+    "second_factor": {},
 }
 _CONSOLE = {"default": {"BACKEND": "django_d7verify.gateways.console.ConsoleGateway"}}
 
@@ -54,7 +48,7 @@ class Purpose:
     code_alphabet: Alphabet
 
 
-class Settings:
+class Settings(LoginSettings):
     """Typed view of ``settings.D7VERIFY``. Nothing is cached, so ``override_settings`` works."""
 
     @property
@@ -65,14 +59,14 @@ class Settings:
         ``FAILOVER`` names others, tried while the first surely did not send. Without any gateway,
         the console gateway under ``DEBUG``.
         """
-        return self._read("GATEWAYS", _CONSOLE if settings.DEBUG else {})
+        return self._read("GATEWAYS", _CONSOLE if self.is_debug else {})
 
     @property
     def PURPOSES(self) -> Mapping[str, Mapping[str, Any]]:
         """
         What codes are asked for, by name.
 
-        ``verify`` (public), ``login`` and ``change_phone`` are always there.
+        ``verify`` (public), ``login``, ``change_phone`` and ``second_factor`` are always there.
         """
         return {**_OWN_PURPOSES, **self._read("PURPOSES", {})}
 
@@ -157,8 +151,7 @@ class Settings:
 
         Without any, Django's ``SECRET_KEY`` and ``SECRET_KEY_FALLBACKS``.
         """
-        django_keys = [settings.SECRET_KEY, *map(str, settings.SECRET_KEY_FALLBACKS)]
-        return self._read("SECRET_KEYS", django_keys)
+        return self._read("SECRET_KEYS", self.secret_keys)
 
     @property
     def REPORT_URL(self) -> str:
@@ -277,50 +270,6 @@ class Settings:
         """Aliases to try, in turn, while the gateway of *alias* surely did not send."""
         return cast("Sequence[str]", self.GATEWAYS[alias].get("FAILOVER", ()))
 
-    @property
-    def languages(self) -> Sequence[str]:
-        """Tags of the languages that the site speaks: ``LANGUAGES`` where set, else its own one."""
-        if settings.LANGUAGES != global_settings.LANGUAGES:
-            return [tag for tag, _ in settings.LANGUAGES]
-        return [settings.LANGUAGE_CODE]
 
-    @property
-    def is_debug(self) -> bool:
-        """Whether Django's ``DEBUG`` is on."""
-        return settings.DEBUG
-
-    @property
-    def user_model(self) -> str:
-        """Django's ``AUTH_USER_MODEL``."""
-        return settings.AUTH_USER_MODEL
-
-    @property
-    def edge_cache(self) -> str:
-        """Alias of the cache in which django-ratelimit counts."""
-        return getattr(settings, "RATELIMIT_USE_CACHE", "default")
-
-    @property
-    def expects_proxy(self) -> bool:
-        """Whether Django is told to believe a proxy's headers."""
-        return bool(
-            settings.SECURE_PROXY_SSL_HEADER
-            or settings.USE_X_FORWARDED_HOST
-            or settings.USE_X_FORWARDED_PORT
-        )
-
-    def read_all(self) -> Mapping[str, Any]:
-        """
-        The dict itself, as the site wrote it.
-
-        Raises ``ImproperlyConfigured`` where it is not a dict.
-        """
-        given = getattr(settings, "D7VERIFY", {})
-        if not isinstance(given, Mapping):
-            raise ImproperlyConfigured("D7VERIFY must be a dict.")
-        return given
-
-    def _read(self, name: str, default: T) -> T:
-        return cast("T", self.read_all().get(name, default))
-
-
-conf = Settings()
+#: Every key of ``D7VERIFY``, in the order in which they stand here.
+KEYS = tuple(name for name in (*vars(Settings), *vars(LoginSettings)) if name.isupper())

@@ -1,0 +1,149 @@
+"""Users' own numbers: bound, changed, used as a second factor, and reset by staff."""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.utils import timezone
+from django.views.decorators.debug import sensitive_variables
+
+from django_d7verify import signals
+from django_d7verify.exceptions import NoNumber, SessionClosed
+from django_d7verify.models import Event, OTPSession, Recipient
+from django_d7verify.phone_stores import get_phone_store
+from django_d7verify.phones import mask_phone, parse_phone
+from django_d7verify.transactions import run_durably
+from django_d7verify.words import EventKind, Requester
+
+from .notices import tell_number
+from .sending import begin, get_phone, send_otp
+from .states import OTP, get_snapshot
+
+logger = logging.getLogger("django_d7verify")
+
+_CHANGE = "change_phone"
+SECOND_FACTOR = "second_factor"
+#: Seconds after the approval in which a number can be bound.
+_BIND_SECONDS = 300
+
+
+@sensitive_variables()
+def send_number_otp(
+    recipient: str, *, user: Any, requester: Requester | None = None, now: datetime | None = None
+) -> OTP:
+    """
+    Send a code to a number that *user*, who is signed in, says is theirs.
+
+    It is not theirs yet, so it is charged as a stranger's. Raises as ``send_otp``.
+    """
+    return begin(
+        get_phone(recipient),
+        purpose=_CHANGE,
+        requester=requester,
+        now=now,
+        user=user,
+        owned=False,
+    )
+
+
+@sensitive_variables()
+def bind_number(
+    otp: OTP, *, user: Any, requester: Requester | None = None, now: datetime | None = None
+) -> None:
+    """
+    Make the number that *otp* proves the primary one of *user*, once; the one before is nobody's.
+
+    *otp* is an approved session of the purpose ``change_phone``. Raises ``SessionClosed`` where it
+    is not *user*'s own, not fresh or used, and ``NumberTaken``. The number before is told, with
+    ``TELL_OLD_NUMBER``, which costs a message. Sends ``phone_changed``.
+    """
+    now = now or timezone.now()
+    session = get_snapshot(otp.otp_id).session
+    if session.user_id is None or session.user_id != user.pk:
+        raise SessionClosed
+    run_durably(_consume, session, now)
+    old = get_phone_store().bind(user, session.recipient_id, now=now)
+    run_durably(_record_change, session, old, user, now)
+    logger.info(
+        "%s bound in place of %s.", otp.masked_recipient, mask_phone(old) if old else "none"
+    )
+    signals.phone_changed.send_robust(
+        sender=OTPSession,
+        user=user,
+        old=mask_phone(old) if old else "",
+        new=otp.masked_recipient,
+        otp=otp,
+    )
+    if old:
+        tell_number(old, session.language, now=now)
+
+
+def _consume(session: OTPSession, now: datetime) -> None:
+    max_age = timedelta(seconds=_BIND_SECONDS)
+    if not OTPSession.objects.claim_proof(
+        session.otp_id, purpose=_CHANGE, now=now, max_age=max_age
+    ):
+        raise SessionClosed
+
+
+def _record_change(session: OTPSession, old: str, user: Any, now: datetime) -> None:
+    Event(
+        session=session,
+        recipient_id=session.recipient_id,
+        by=user,
+        kind=EventKind.BOUND,
+        at=now,
+        generation=session.generation,
+        gateway=session.gateway,
+    ).save(force_insert=True)
+    if old:
+        _record(EventKind.UNBOUND, old, user, now)
+
+
+@sensitive_variables()
+def send_second_factor_otp(
+    user: Any, *, requester: Requester | None = None, now: datetime | None = None
+) -> OTP:
+    """
+    Send a code to the number of *user*, who is past the first factor. Raises as ``send_otp``.
+
+    Raises ``NoNumber`` where they have none. Verify it with ``purpose="second_factor"``.
+    """
+    number = get_phone_store().find_number(user)
+    if not number:
+        raise NoNumber("The user has no number.")
+    return send_otp(number, purpose=SECOND_FACTOR, user=user, requester=requester, now=now)
+
+
+def is_verified(
+    user: Any, *, within_seconds: int, purpose: str = SECOND_FACTOR, now: datetime | None = None
+) -> bool:
+    """Whether *user* gave a right code for *purpose* in the last *within_seconds*. One SELECT."""
+    since = (now or timezone.now()) - timedelta(seconds=within_seconds)
+    rows = OTPSession.objects.filter(user=user.pk, purpose=purpose, approved_at__gt=since)
+    return bool(rows.exists())
+
+
+def reset_numbers(user: Any, *, by: Any, now: datetime | None = None) -> int:
+    """
+    Staff: forget every number of *user*, as after a lost phone; answers how many there were.
+
+    *by* is the member of staff, for the audit. Sends ``numbers_reset``.
+    """
+    now = now or timezone.now()
+    numbers = get_phone_store().remove_all(user)
+    for number in numbers:
+        run_durably(_record, EventKind.FACTOR_RESET, number, by, now)
+    logger.info("%d numbers reset by staff.", len(numbers))
+    signals.numbers_reset.send_robust(sender=OTPSession, user=user, by=by)
+    return len(numbers)
+
+
+@sensitive_variables()
+def _record(kind: EventKind, number: str, by: Any, now: datetime) -> None:
+    # A store of the site's own may know numbers that were never sent to, or spell them otherwise.
+    number = parse_phone(number).number
+    Recipient.objects.bulk_create([Recipient(number=number)], ignore_conflicts=True)
+    Event(recipient_id=number, by=by, kind=kind, at=now).save(force_insert=True)
