@@ -161,6 +161,8 @@ class GatewayUncertain(GatewayError):
 
     code = "gateway_uncertain"
     otp_id: str | None = None
+    #: It was asked about a code: the same one may be tried again.
+    of_attempt = False
     retry_after_seconds: int = DEFAULT_RETRY_AFTER_SECONDS
 
 

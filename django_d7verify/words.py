@@ -153,4 +153,8 @@ ERROR_TEXTS = {
     "gateway_uncertain": _(
         "We do not know whether the code was sent. If a message arrives, you can still use it."
     ),
+    # The same error, of a code that was tried.
+    "attempt_uncertain": _(
+        "We could not learn whether that is the right code. Please try the same code again."
+    ),
 }

@@ -45,6 +45,7 @@ def make_error_response(error: Exception) -> Response | None:
         return _answer(
             error.code,
             _STATUSES.get(type(error), status.HTTP_400_BAD_REQUEST),
+            text="attempt_uncertain" if getattr(error, "of_attempt", False) else error.code,
             retry_after=getattr(error, "retry_after_seconds", None),
             otp_id=getattr(error, "otp_id", None),
         )
@@ -62,11 +63,11 @@ def make_wrong_code_response(attempts_left: int) -> Response:
     return _answer("invalid_code", status.HTTP_400_BAD_REQUEST, attempts_left=attempts_left)
 
 
-def _answer(code: str, http_status: int, **more: Any) -> Response:
+def _answer(code: str, http_status: int, *, text: str = "", **more: Any) -> Response:
     known = {name: value for name, value in more.items() if value is not None}
     retry_after = known.get("retry_after")
     headers = {"Retry-After": str(retry_after)} if retry_after is not None else None
-    body = {"detail": ERROR_TEXTS[code], "code": code, **known}
+    body = {"detail": ERROR_TEXTS[text or code], "code": code, **known}
     return Response(body, status=http_status, headers=headers)
 
 

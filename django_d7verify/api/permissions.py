@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from django.utils.translation import gettext_lazy as _
-from rest_framework.permissions import BasePermission
+from rest_framework.permissions import BasePermission, OperationHolderMixin
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
@@ -11,7 +11,7 @@ from django_d7verify import services
 from django_d7verify.conf import conf
 
 
-class PhoneVerified(BasePermission):
+class PhoneVerified(OperationHolderMixin, BasePermission):
     """
     A user who gave a right code for *purpose* in the last *within_seconds*.
 

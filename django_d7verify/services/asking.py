@@ -69,7 +69,7 @@ def try_provider(attempt: Attempt, code: str, pin: Pin) -> VerifyResult:
         raise
     except GatewayUncertain as error:
         run_durably(attempt.make_event(EventKind.ANSWER_LOST).save, force_insert=True)
-        error.otp_id = str(attempt.session.otp_id)
+        error.otp_id, error.of_attempt = str(attempt.session.otp_id), True
         raise
     if _is_approved(attempt, verdict, tried):
         return report_approved(attempt)

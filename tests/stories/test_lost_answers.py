@@ -62,6 +62,7 @@ def newest_code(d7: Emulator) -> str:
 def assert_lost(answer: Answer, otp_id: str) -> None:
     assert answer.status == 504, answer
     assert answer["code"] == "gateway_uncertain"
+    assert "same code again" in answer["detail"]
     assert answer["otp_id"] == otp_id
 
 
