@@ -43,7 +43,6 @@ NOTES = {
         "That form was an older one, from another tab or page. This is the newest: please use it."
     ),
     "stale": _("That page had been open for too long. Nothing was done: please try again."),
-    "changed_elsewhere": _("Your phone number was changed meanwhile. Please start again."),
 }
 #: Notes that are no errors.
 GOOD_NOTES = frozenset({"resent"})
