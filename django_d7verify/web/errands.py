@@ -9,6 +9,7 @@ from __future__ import annotations
 import unicodedata
 from abc import ABC, abstractmethod
 from typing import Any, ClassVar
+from urllib.parse import urlencode
 
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse
@@ -151,7 +152,11 @@ class SecondFactor(Errand):
     def make_start_context(self, request: HttpRequest) -> dict[str, Any]:
         """The number that the code would go to, masked; "" for none."""
         number = get_phone_store().find_number(request.user)
-        return {"recipient": mask_phone(number) if number else ""}
+        query = urlencode({"next": Flow(request, self.name)["next"]})
+        return {
+            "recipient": mask_phone(number) if number else "",
+            "add_url": f"{reverse('d7verify:change')}?{query}",
+        }
 
     def get_purpose(self, flow: Flow) -> str:
         """The one that a page asked for."""
@@ -215,7 +220,7 @@ class ChangeNumber(Errand):
     def make_start_context(self, request: HttpRequest) -> dict[str, Any]:
         """The number that the user has now, masked; "" for none."""
         number = get_phone_store().find_number(request.user)
-        return {"current": mask_phone(number) if number else ""}
+        return {"recipient": mask_phone(number) if number else ""}
 
     @sensitive_variables()
     def begin(self, request: HttpRequest, flow: Flow) -> OTP:

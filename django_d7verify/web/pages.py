@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpRespons
 from django.middleware.csrf import CsrfViewMiddleware
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils.html import format_html
 from django.utils.decorators import method_decorator
 from django.views import View
 from django.views.decorators.csrf import csrf_exempt
@@ -45,7 +46,7 @@ class Page(View):
         """Answer with the pages' headers; a form that is not from here is led to the newest one."""
         check = _CsrfCheck(lambda _request: HttpResponse())
         check.process_request(request)
-        if check.process_view(request, self.dispatch, (), {}) is None:
+        if check.process_view(request, super().dispatch, (), {}) is None:
             response = super().dispatch(request, *args, **kwargs)
         else:
             response = self.answer_stale_form()
@@ -98,9 +99,15 @@ class Page(View):
         elif note in NOTES:
             problem = problem or Problem(text=str(NOTES[note]), status=200)
         context["problem"] = problem
+        context["masked_number"] = show_number(context.get("recipient", ""))
         response = render(
             self.request, template, context, status=problem.status if problem else 200
         )
         if problem and problem.retry_after is not None:
             response["Retry-After"] = str(problem.retry_after)
         return response
+
+
+def show_number(masked: str) -> str:
+    """*masked* for a page of either direction; "" for ""."""
+    return format_html('<bdi class="d7v-number" dir="ltr">{}</bdi>', masked) if masked else ""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from django.db import OperationalError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.shortcuts import resolve_url
 from django.urls import reverse
+from django.utils.html import format_html
 from django.views.decorators.debug import sensitive_variables
 
 from django_d7verify import edge, services
@@ -93,6 +95,7 @@ class _OpenPage(Page):
         purpose = conf.get_purpose(otp.purpose)
         context = {
             "otp": otp,
+            "recipient": otp.masked_recipient,
             "form_word": flow["form"],
             "expiry_text": describe_expiry(otp.expiry),
             "is_numeric": purpose.code_alphabet == "numeric",
@@ -104,7 +107,7 @@ class _OpenPage(Page):
         }
         if otp.resend_after:
             context["resend_text"] = describe_resend(otp.resend_after)
-            context["resend_clock"] = _make_clock(otp.resend_after)
+            context["clock_html"] = _make_clock(otp.resend_after)
         if errand.delivery_url:
             context["delivery_url"] = reverse(f"d7verify:{errand.delivery_url}")
             context["delivery_text"] = _describe_delivery(otp)
@@ -191,8 +194,12 @@ class DonePage(Page):
         if not request.user.is_authenticated:
             return self.redirect("number")
         number = get_phone_store().find_number(request.user)
-        masked = mask_phone(number) if number else ""
-        return self.render(self.template_name, None, recipient=masked)
+        return self.render(
+            self.template_name,
+            None,
+            recipient=mask_phone(number) if number else "",
+            home_url=resolve_url(conf.home_url or "/"),
+        )
 
 
 def _describe_delivery(otp: OTP) -> str:
@@ -203,4 +210,5 @@ def _make_clock(seconds: int) -> str:
     """A countdown as ``1:05``."""
     minutes, seconds = divmod(seconds, 60)
     hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
+    text = f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
+    return format_html('<bdi dir="ltr" data-d7v-clock>{}</bdi>', text)
