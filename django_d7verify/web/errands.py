@@ -23,7 +23,7 @@ from django_d7verify.exceptions import SessionClosed
 from django_d7verify.phone_stores import get_phone_store
 from django_d7verify.phones import mask_phone
 from django_d7verify.services import OTP, LoginResult, VerifyResult
-from django_d7verify.token_strategies import log_in
+from django_d7verify.token_strategies import SessionStrategy
 
 from . import second_factor
 from .flows import Flow
@@ -112,7 +112,8 @@ class Login(Errand):
 
     @sensitive_variables()
     def try_code(self, request: HttpRequest, flow: Flow) -> LoginResult:
-        """Uses the session up where the code is right."""
+        """Uses the session up where the code is right, so a wrong setting is said before."""
+        SessionStrategy()
         return services.verify_login(
             flow.otp_id, read_code(request), requester=edge.make_requester(request)
         )
@@ -121,7 +122,7 @@ class Login(Errand):
         """Sign in, with a new session key."""
         # Before: where somebody else was signed in, their session goes with all that is in it.
         url = flow.end()
-        log_in(request, result.user)
+        SessionStrategy().issue(request, result.user)
         return url or (resolve_url(conf.home_url) if conf.home_url else reverse("d7verify:done"))
 
 

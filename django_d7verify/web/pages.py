@@ -16,7 +16,7 @@ from django.views import View
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.debug import sensitive_post_parameters
 
-from .errands import Errand
+from .errands import Errand, Login
 from .flows import Flow
 from .headers import add_headers
 from .problems import GOOD_NOTES, NO_COOKIES, NOTES, Problem
@@ -38,9 +38,9 @@ class _CsrfCheck(CsrfViewMiddleware):
 @method_decorator(transaction.non_atomic_requests, name="dispatch")
 @method_decorator(sensitive_post_parameters(), name="dispatch")
 class Page(View):
-    """Base of the pages. *errand* is given by ``urls``."""
+    """Base of the pages. *errand* is given by ``urls``, by default the login."""
 
-    errand: Errand
+    errand: Errand = Login()
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         """Answer with the pages' headers; a form that is not from here is led to the newest one."""

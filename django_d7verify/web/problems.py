@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 
 from django.db import OperationalError
@@ -23,6 +24,8 @@ from django_d7verify.exceptions import (
 from django_d7verify.words import ERROR_TEXTS
 
 from .sentences import describe_attempts, describe_retry
+
+logger = logging.getLogger("django_d7verify")
 
 _STATUSES: dict[type[Exception], int] = {
     Throttled: 429,
@@ -71,6 +74,7 @@ def make_problem(error: Exception) -> Problem:
     The site's credentials and a busy database are its own affair: 503, without a word of why.
     """
     if isinstance(error, ConfigurationError | OperationalError):
+        logger.error("%s", error)
         error = GatewayUnreachable("", retry_after_seconds=DEFAULT_RETRY_AFTER_SECONDS)
     if not isinstance(error, D7VerifyError):
         raise error
