@@ -5,14 +5,12 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 from django.http import HttpResponse
-from django.utils.cache import add_never_cache_headers
 
 from django_d7verify.conf import conf
 
 
 def add_headers(response: HttpResponse) -> HttpResponse:
     """Kept by nobody, no address told to other sites, nothing inline and in nobody's frame."""
-    add_never_cache_headers(response)
     response["Cache-Control"] = "no-store"
     response["Referrer-Policy"] = "same-origin"
     if conf.CONTENT_SECURITY_POLICY:
