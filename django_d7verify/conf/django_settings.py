@@ -37,6 +37,17 @@ class DjangoSettings:
         return settings.AUTHENTICATION_BACKENDS
 
     @property
+    def static_url(self) -> str:
+        """Django's ``STATIC_URL``."""
+        return settings.STATIC_URL or ""
+
+    @property
+    def home_url(self) -> str:
+        """Django's ``LOGIN_REDIRECT_URL`` where the site has set it, else ""."""
+        url = str(settings.LOGIN_REDIRECT_URL)
+        return "" if url == global_settings.LOGIN_REDIRECT_URL else url
+
+    @property
     def user_model(self) -> str:
         """Django's ``AUTH_USER_MODEL``."""
         return settings.AUTH_USER_MODEL

@@ -104,17 +104,21 @@ def _record_change(session: OTPSession, old: str, user: Any, now: datetime) -> N
 
 @sensitive_variables()
 def send_second_factor_otp(
-    user: Any, *, requester: Requester | None = None, now: datetime | None = None
+    user: Any,
+    *,
+    purpose: str = SECOND_FACTOR,
+    requester: Requester | None = None,
+    now: datetime | None = None,
 ) -> OTP:
     """
     Send a code to the number of *user*, who is past the first factor. Raises as ``send_otp``.
 
-    Raises ``NoNumber`` where they have none. Verify it with ``purpose="second_factor"``.
+    Raises ``NoNumber`` where they have none. Verify it with the same *purpose*.
     """
     number = get_phone_store().find_number(user)
     if not number:
         raise NoNumber("The user has no number.")
-    return send_otp(number, purpose=SECOND_FACTOR, user=user, requester=requester, now=now)
+    return send_otp(number, purpose=purpose, user=user, requester=requester, now=now)
 
 
 def is_verified(

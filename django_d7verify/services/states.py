@@ -42,6 +42,8 @@ class OTP:
     attempts_left: int
     #: What the network said of the newest code; "" where it said nothing.
     delivery: Delivery
+    #: Seconds since it was said; None where nothing was.
+    delivery_seconds: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,7 +148,13 @@ def make_otp(
         resend_after=wait_seconds if resends_left else None,
         attempts_left=max(0, session.max_attempts - session.attempts) if is_open else 0,
         delivery=Delivery(pins[0].delivery) if pins else Delivery.UNKNOWN,
+        delivery_seconds=_seconds_since(pins[0].delivery_at, now) if pins else None,
     )
+
+
+def _seconds_since(instant: datetime | None, now: datetime) -> int | None:
+    # A report may bear the network's time, which is not ours.
+    return None if instant is None else max(0, int((now - instant).total_seconds()))
 
 
 def _seconds_left(session: OTPSession, pins: Sequence[Pin], now: datetime) -> int:
