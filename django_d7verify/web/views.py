@@ -14,6 +14,7 @@ from django_d7verify.conf import conf
 from django_d7verify.exceptions import (
     ConfigurationError,
     D7VerifyError,
+    GatewayRefused,
     GatewayUncertain,
     Refused,
     SessionClosed,
@@ -91,7 +92,9 @@ class _OpenPage(Page):
         except SessionClosed as error:
             return self.close(error.code)
         if otp.status != SessionStatus.OPEN:
-            return self.close(SessionClosed.code)
+            # Failed: a worker could not send it, after the answer.
+            was_sent = otp.status != SessionStatus.FAILED
+            return self.close(SessionClosed.code if was_sent else GatewayRefused.code)
         purpose = conf.get_purpose(otp.purpose)
         context = {
             "otp": otp,
