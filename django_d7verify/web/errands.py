@@ -29,7 +29,6 @@ from . import second_factor
 from .flows import Flow
 from .sessions import make_mark, remember_number
 
-
 #: Purposes whose codes do something else.
 _ELSEWHERE = {"login", "change_phone"}
 
@@ -252,9 +251,7 @@ class ChangeNumber(Errand):
         # Begun while the user had none, and they have one by now: that one is not proven.
         if flow["number"] != make_mark(request.user):
             raise SessionClosed("The number was changed meanwhile.")
-        services.bind_number(
-            result.otp, user=request.user, requester=edge.make_requester(request)
-        )
+        services.bind_number(result.otp, user=request.user, requester=edge.make_requester(request))
         remember_number(request)
         second_factor.mark_proven(request, second_factor.PURPOSE)
         return flow.end() or reverse("d7verify:change_done")

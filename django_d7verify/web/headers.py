@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
 from urllib.parse import urlsplit
 
-from django.http import HttpResponse
+from django.http import HttpResponseBase
 
 from django_d7verify.conf import conf
 
+AnyResponse = TypeVar("AnyResponse", bound=HttpResponseBase)
 
-def add_headers(response: HttpResponse) -> HttpResponse:
+
+def add_headers(response: AnyResponse) -> AnyResponse:
     """Kept by nobody, no address told to other sites, nothing inline and in nobody's frame."""
     response["Cache-Control"] = "no-store"
     response["Referrer-Policy"] = "same-origin"

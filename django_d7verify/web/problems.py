@@ -41,7 +41,9 @@ _IN_FIELD = (InvalidRecipient, RecipientRefused, InvalidCode)
 NOTES = {
     **ERROR_TEXTS,
     "resent": _("Another code is on its way."),
-    "out_of_attempts": _("That was not the right code, and the last try. Please ask for a new one."),
+    "out_of_attempts": _(
+        "That was not the right code, and the last try. Please ask for a new one."
+    ),
     "other_tab": _(
         "That form was an older one, from another tab or page. This is the newest: please use it."
     ),

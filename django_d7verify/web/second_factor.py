@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, Concatenate, ParamSpec, Protocol
+from typing import Any, Protocol, TypeVar, cast
 from urllib.parse import urlencode
 
 from django.contrib.auth.views import redirect_to_login
@@ -17,6 +17,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpRespons
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.crypto import constant_time_compare
 
 from django_d7verify.conf import conf
 
@@ -28,13 +29,12 @@ PURPOSE = "second_factor"
 
 _KEY = "d7verify.proofs"
 _SAFE = {"GET", "HEAD", "OPTIONS", "TRACE"}
-_P = ParamSpec("_P")
-_View = Callable[Concatenate[HttpRequest, _P], HttpResponseBase]
+_View = TypeVar("_View", bound=Callable[..., HttpResponseBase])
 
 
 def phone_verified_required(
     *, within_seconds: int | None = None, purpose: str = PURPOSE
-) -> Callable[[_View[_P]], _View[_P]]:
+) -> Callable[[_View], _View]:
     """
     Decorate a (sync) view: only for who has proven their phone in this browser lately.
 
@@ -44,13 +44,13 @@ def phone_verified_required(
     by a page that says so, and never sent again by us.
     """
 
-    def decorate(view: _View[_P]) -> _View[_P]:
+    def decorate(view: _View) -> _View:
         @wraps(view)
-        def guarded(request: HttpRequest, *args: _P.args, **kwargs: _P.kwargs) -> HttpResponseBase:
+        def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
             refusal = find_refusal(request, within_seconds=within_seconds, purpose=purpose)
             return refusal or view(request, *args, **kwargs)
 
-        return guarded
+        return cast("_View", guarded)
 
     return decorate
 
@@ -102,7 +102,7 @@ def is_proven(request: HttpRequest, *, within_seconds: int | None, purpose: str)
     proven_at, mark = proof
     seconds = conf.STEP_UP_SECONDS if within_seconds is None else within_seconds
     age = timezone.now().timestamp() - proven_at
-    return 0 <= age < seconds and mark == make_mark(request.user)
+    return bool(0 <= age < seconds) and constant_time_compare(mark, make_mark(request.user))
 
 
 def mark_proven(request: HttpRequest, purpose: str) -> None:

@@ -57,13 +57,9 @@ def describe_retry(seconds: int) -> str:
     """When what was refused may be tried again; rounded up."""
     count = _count_unit(seconds)
     if seconds < 2 * _MINUTE:
-        text = ngettext(
-            "Try again in %(count)d second.", "Try again in %(count)d seconds.", count
-        )
+        text = ngettext("Try again in %(count)d second.", "Try again in %(count)d seconds.", count)
     elif seconds < 2 * _HOUR:
-        text = ngettext(
-            "Try again in %(count)d minute.", "Try again in %(count)d minutes.", count
-        )
+        text = ngettext("Try again in %(count)d minute.", "Try again in %(count)d minutes.", count)
     else:
         text = ngettext("Try again in %(count)d hour.", "Try again in %(count)d hours.", count)
     return text % {"count": count}

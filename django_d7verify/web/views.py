@@ -21,7 +21,7 @@ from django_d7verify.exceptions import (
 )
 from django_d7verify.phone_stores import get_phone_store
 from django_d7verify.phones import mask_phone
-from django_d7verify.services import OTP
+from django_d7verify.services import OTP, LoginResult, VerifyResult
 from django_d7verify.words import SessionStatus
 
 from .pages import Page
@@ -130,25 +130,28 @@ class CodePage(_OpenPage):
         refusal = self.find_refusal(request)
         if refusal:
             return refusal
-        flow = self.flow
         try:
             edge.check_attempt(request)
-            result = self.errand.try_code(request, flow)
+            return self.answer(self.errand.try_code(request, self.flow))
         except SessionClosed as error:
             return self.close(error.code)
         except GatewayUncertain as error:
             return self.render_code(make_lost_answer(error))
         except _ANSWERED as error:
             return self.render_code(make_problem(error))
-        if not result.approved:
-            edge.count_wrong_code(request)
-            if result.status != SessionStatus.OPEN:
-                return self.close("out_of_attempts")
-            return self.render_code(make_wrong_code(result.attempts_left))
-        try:
-            return HttpResponseRedirect(self.errand.finish(request, flow, result))
-        except Refused as error:
-            return self.close(error.code)
+
+    @sensitive_variables()
+    def answer(self, result: VerifyResult | LoginResult) -> HttpResponse:
+        """To a code that was compared."""
+        if result.approved:
+            try:
+                return HttpResponseRedirect(self.errand.finish(self.request, self.flow, result))
+            except Refused as error:
+                return self.close(error.code)
+        edge.count_wrong_code(self.request)
+        if result.status != SessionStatus.OPEN:
+            return self.close("out_of_attempts")
+        return self.render_code(make_wrong_code(result.attempts_left))
 
 
 class ResendPage(_OpenPage):

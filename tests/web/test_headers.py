@@ -82,9 +82,7 @@ def test_redirects_carry_the_headers_too(browser: Browser, db: None):
     assert (answer.status_code, answer["Cache-Control"]) == (302, "no-store")
 
 
-def test_a_site_with_a_policy_of_its_own_turns_ours_off(
-    browser: Browser, settings: Any, db: None
-):
+def test_a_site_with_a_policy_of_its_own_turns_ours_off(browser: Browser, settings: Any, db: None):
     set_option(settings, CONTENT_SECURITY_POLICY=False)
     assert "Content-Security-Policy" not in browser.open(NUMBER_PAGE).response.headers
 
@@ -104,7 +102,7 @@ RUBBISH: list[dict[str, Any]] = [
     {"recipient": "\x00", "otp_code": "\x00", "form": "\x00"},
     {"recipient": "+" * 5000, "otp_code": "9" * 5000},
     {"recipient": ["a", "b"], "otp_code": ["1", "2"]},
-    {"recipient": "\N{GRINNING FACE}", "otp_code": "\u200f٣"},
+    {"recipient": "\N{GRINNING FACE}", "otp_code": "\u200f\u0663"},
 ]
 
 

@@ -41,13 +41,13 @@ def test_a_wrong_code_is_said_with_the_tries_that_are_left(browser: Browser, own
 
 def test_what_cannot_be_a_code_is_not_counted(browser: Browser, owner: Any):
     page = browser.ask_for_code()
-    for typed in ("", "12345", "abcdef", "１２３４５６７", "\x00"):
+    for typed in ("", "12345", "abcdef", "1234567", "\x00"):
         page = browser.submit(page, otp_code=typed)
         assert page.problem == "Enter the code as it stands in the message.", typed
     assert OTPSession.objects.get().attempts == 0
 
 
-@pytest.mark.parametrize("zero", ["٠", "۰", "０"])
+@pytest.mark.parametrize("zero", ["\u0660", "\u06f0", "\uff10"])
 def test_digits_of_other_scripts_are_digits(browser: Browser, owner: Any, zero: str):
     page = browser.ask_for_code()
     typed = "".join(chr(ord(zero) + int(digit)) for digit in newest_code())

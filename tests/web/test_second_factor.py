@@ -76,9 +76,7 @@ def test_a_proof_for_one_purpose_is_none_for_another(signed_in: Browser, clock: 
 
 
 @pytest.mark.parametrize("purpose", ["login", "change_phone", "nothing"])
-def test_a_purpose_from_the_address_is_one_that_a_proof_can_have(
-    signed_in: Browser, purpose: str
-):
+def test_a_purpose_from_the_address_is_one_that_a_proof_can_have(signed_in: Browser, purpose: str):
     signed_in.submit(signed_in.open(f"{FACTOR_PAGE}?next={LATELY}&purpose={purpose}"))
     assert OTPSession.objects.get().purpose == "second_factor"
 
@@ -90,9 +88,7 @@ def test_who_is_not_signed_in_signs_in_first(browser: Browser, owner: Any):
 
 def test_a_form_sent_too_late_does_nothing_and_says_what_to_do(signed_in: Browser):
     signed_in.client.handler.enforce_csrf_checks = False
-    answer = signed_in.client.post(
-        LATELY, headers={"Referer": "http://testserver/pages/anybody/"}
-    )
+    answer = signed_in.client.post(LATELY, headers={"Referer": "http://testserver/pages/anybody/"})
     page = Page(answer)
     assert (page.status, answer["Cache-Control"]) == (403, "no-store")
     assert "fill in the form again" in page.html
@@ -160,9 +156,7 @@ def test_a_post_without_a_number_sends_nothing(browser: Browser, user: Any):
     assert locmem.outbox == []
 
 
-def test_the_message_is_followed_where_the_person_is_known(
-    signed_in: Browser, clock: Any
-):
+def test_the_message_is_followed_where_the_person_is_known(signed_in: Browser, clock: Any):
     asked = signed_in.submit(signed_in.open(LATELY))
     assert 'data-d7v-delivery="/login/second-factor/delivery/"' in asked.html
     pin = Pin.objects.get()

@@ -15,9 +15,7 @@ from .people import CODE_PAGE, DONE_PAGE, NUMBER_PAGE, Browser, Page, codes, new
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def test_the_second_tabs_code_after_signing_in_leads_to_the_last_page(
-    browser: Browser, owner: Any
-):
+def test_the_second_tabs_code_after_signing_in_leads_to_the_last_page(browser: Browser, owner: Any):
     first = browser.ask_for_code()
     second = browser.open(CODE_PAGE)
     browser.submit(first, otp_code=newest_code())
