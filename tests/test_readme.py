@@ -17,8 +17,12 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import AnonymousUser
+from django.core.management import call_command
 from django.utils.module_loading import import_string
 from rest_framework import exceptions as drf
+from rest_framework.views import APIView
 
 from django_d7verify import exceptions, models, services, signals
 from django_d7verify.api.errors import (
@@ -332,6 +336,62 @@ def test_the_ten_minutes_end_with_a_verified_number(tmp_path):
     assert sent["recipient"] == "+9715*****67"
     assert answer["status"] == "APPROVED"
     assert answer["verification_token"]
+
+
+SIGN_IN = """
+import django
+django.setup()
+from django.test import Client
+from django_d7verify.dispatching import get_dispatcher
+from django_d7verify.emulator import Emulator
+from django.conf import settings
+
+with Emulator() as emulator:
+    settings.D7VERIFY["GATEWAYS"]["default"]["OPTIONS"]["api_url"] = emulator.url
+    client = Client()
+    answer = client.post("/login/", {"recipient": "+971501234567"}, follow=True)
+    assert get_dispatcher(hidden=True).wait_until_empty(10)
+    form = answer.content.decode().partition('name="form" value="')[2].partition('"')[0]
+    code = emulator.messages("+971501234567")[-1]["code"]
+    client.post("/login/code/", {"form": form, "otp_code": code})
+    assert "_auth_user_id" in client.session
+"""
+
+
+def test_the_settings_and_urls_for_a_login_log_a_new_person_in(tmp_path):
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": f"{ROOT}:{tmp_path}"}
+
+    def run(*arguments):
+        done = subprocess.run(
+            [sys.executable, *arguments],
+            cwd=tmp_path,
+            env={**environment, "DJANGO_SETTINGS_MODULE": "mysite.settings"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+
+    call_command("startproject", "mysite", str(tmp_path))
+    with (tmp_path / "mysite/settings.py").open("a") as settings:
+        settings.write(read_block("settings") + read_block("login settings"))
+        settings.write("ALLOWED_HOSTS = ['*']\n")
+    (tmp_path / "mysite/urls.py").write_text(read_block("urls") + read_block("login urls"))
+    run("manage.py", "migrate", "--verbosity", "0")
+    run("-c", SIGN_IN)
+
+
+def test_the_views_of_the_readme_are_what_they_say(rf):
+    names = {"APIView": APIView, "User": get_user_model()}
+    for block in ("step-up", "permission", "store", "fixture"):
+        exec(compile(read_block(block), "README.md", "exec"), names)  # noqa: S102 - our own README
+    request = rf.get("/payout/")
+    request.user = AnonymousUser()
+    assert names["payout"](request).status_code == 302
+    [permission] = names["PayoutView"]().get_permissions()
+    assert not permission.has_permission(request, None)
+    assert names["ProfileStore"]()
+    assert "django_d7verify.testing" in names["pytest_plugins"]
 
 
 class Box(BaseHTTPRequestHandler):

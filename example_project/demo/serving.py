@@ -34,9 +34,18 @@ def run_emulator(port: int = 0) -> Iterator[Emulator]:
 
 @contextmanager
 def send_through(api_url: str) -> Iterator[None]:
-    """Let the default gateway call *api_url*; gateways are made anew when settings change."""
+    """Let all gateways call *api_url*; they are made anew when settings change."""
     changed = copy.deepcopy(settings.D7VERIFY)
-    changed["GATEWAYS"]["default"]["OPTIONS"]["api_url"] = api_url
+    for gateway in changed["GATEWAYS"].values():
+        gateway["OPTIONS"]["api_url"] = api_url
+    with override_settings(D7VERIFY=changed):
+        yield
+
+
+@contextmanager
+def report_to(site_url: str) -> Iterator[None]:
+    """Have delivery reports sent to the site at *site_url*."""
+    changed = {**settings.D7VERIFY, "REPORT_URL": f"{site_url}/otp/reports/"}
     with override_settings(D7VERIFY=changed):
         yield
 
@@ -51,8 +60,10 @@ def run_site(port: int = 0) -> Iterator[str]:
     server.set_app(StaticFilesHandler(get_wsgi_application()))
     thread = threading.Thread(target=server.serve_forever, args=(0.05,), name="site", daemon=True)
     thread.start()
+    site_url = f"http://{HOST}:{server.server_port}"
     try:
-        yield f"http://{HOST}:{server.server_port}"
+        with report_to(site_url):
+            yield site_url
     finally:
         server.shutdown()
         server.server_close()

@@ -6,14 +6,21 @@ What is told of it holds no code and no full number.
 
 from __future__ import annotations
 
+import html
 import re
+import time
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import urljoin
 
 import requests
 
 RECIPIENT = "+971501234567"
 MASKED = "+9715*****67"
+OTHER_RECIPIENT = "+971507654321"
+OTHER_MASKED = "+9715*****21"
+#: As the settings have it.
+TEST_NUMBER, TEST_CODE = "+12025550123", "314159"
 TIMEOUT_SECONDS = 15
 
 Answer = requests.Response
@@ -45,6 +52,9 @@ class Story:
             "wrong code": self._try_wrong_code,
             "right code": self._try_right_code,
             "same code again": self._try_right_code_again,
+            "log in by page": self._log_in_by_page,
+            "second factor": self._give_second_factor,
+            "log in by API": self._log_in_by_api,
         }
         with self._browser:
             for name, step in steps.items():
@@ -105,6 +115,63 @@ class Story:
     def _try_right_code_again(self) -> str:
         expect(self._verify(self._code), 400, "session_closed")
         return "400, session_closed"
+
+    def _log_in_by_page(self) -> str:
+        page = self._submit(self._open("/login/"), recipient=OTHER_RECIPIENT)
+        check(page.url.endswith("/login/code/"), "no page for the code")
+        check(OTHER_RECIPIENT not in page.text, "the number is not masked")
+        account = self._submit(page, otp_code=self._wait_for_code(OTHER_RECIPIENT, 1))
+        check(account.url.endswith("/account/"), "not led to the account")
+        return f"signed up as {OTHER_MASKED}, with no script"
+
+    def _give_second_factor(self) -> str:
+        page = self._open("/payout/")
+        check("/second-factor/" in page.url, "not led to the second factor")
+        # The login's code was just sent: the next one has to wait as any other.
+        again = self._submit(page, expected=429)
+        check("Retry-After" in again.headers, "no wait is told")
+        return "asked for before a payout, and refused within the 60 seconds"
+
+    def _log_in_by_api(self) -> str:
+        sent = self._post("login/send", recipient=TEST_NUMBER)
+        body = expect(sent, 202)
+        token = self._browser.cookies.get("csrftoken") or ""
+        answer = self._browser.post(
+            f"{self._site_url}/api/otp/login/verify/",
+            json={"otp_id": body["otp_id"], "otp_code": TEST_CODE},
+            headers={"X-CSRFToken": token},
+            timeout=TIMEOUT_SECONDS,
+        )
+        check(expect(answer, 200)["status"] == "APPROVED", "not logged in")
+        return "202, then 200 with a fixed code and no message, as for reviewers"
+
+    def _open(self, path: str) -> Answer:
+        page = self._browser.get(f"{self._site_url}{path}", timeout=TIMEOUT_SECONDS)
+        expect(page, 200)
+        return page
+
+    def _submit(self, page: Answer, *, expected: int = 200, **fields: str) -> Answer:
+        """Send the first form of *page*, as a browser without scripts would."""
+        form = page.text[page.text.index('method="post"') :].partition("</form>")[0]
+        hidden = dict(re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', form))
+        action = re.search(r'action="([^"]*)"', form.partition(">")[0])
+        url = urljoin(page.url, html.unescape(action[1])) if action else page.url
+        answer = self._browser.post(
+            url, data={**hidden, **fields}, headers={"Referer": page.url}, timeout=TIMEOUT_SECONDS
+        )
+        expect(answer, expected)
+        return answer
+
+    def _wait_for_code(self, number: str, count: int) -> str:
+        """A login's message leaves after the answer."""
+        url = f"{self._emulator_url}/_emulator/messages"
+        give_up_at = time.monotonic() + TIMEOUT_SECONDS
+        while time.monotonic() < give_up_at:
+            inbox = self._browser.get(url, params={"recipient": number}, timeout=TIMEOUT_SECONDS)
+            if len(inbox.json()) >= count:
+                return str(inbox.json()[-1]["code"])
+            time.sleep(0.05)
+        raise StoryError("no message came")
 
     def _verify(self, code: str) -> Answer:
         return self._post("verify", otp_id=self._otp_id, otp_code=code)

@@ -12,6 +12,7 @@ From the environment, each optional::
 from __future__ import annotations
 
 import os
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +26,10 @@ DEBUG = os.environ.get("D7VERIFY_DEBUG", "1") != "0"
 ALLOWED_HOSTS = ["127.0.0.1", "localhost", "[::1]"]
 
 INSTALLED_APPS = [
+    "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
+    "django.contrib.messages",
     "django.contrib.sessions",
     "django.contrib.staticfiles",
     "rest_framework",
@@ -37,9 +40,12 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "demo.headers.content_security_policy",
     "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django_d7verify.web.sessions.end_sessions",
+    "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 ROOT_URLCONF = "example_site.urls"
@@ -48,7 +54,13 @@ TEMPLATES: list[dict[str, Any]] = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
         "APP_DIRS": True,
-        "OPTIONS": {"context_processors": ["django.template.context_processors.request"]},
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
     }
 ]
 
@@ -67,22 +79,50 @@ CACHES = {
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
+# By phone, or by name and password: the admin's way.
+AUTHENTICATION_BACKENDS = [
+    "django_d7verify.backends.PhoneOTPBackend",
+    "django.contrib.auth.backends.ModelBackend",
+]
+LOGIN_URL = "d7verify:number"
+LOGIN_REDIRECT_URL = "demo:account"
+LOGOUT_REDIRECT_URL = "demo:phone"
+
 LANGUAGE_CODE = "en"
+LANGUAGES = [("en", "English"), ("et", "Eesti"), ("ar", "العربية")]
 TIME_ZONE = "UTC"
 USE_TZ = True
 STATIC_URL = "static/"
 
+_ACCOUNT = {
+    "api_token": os.environ.get("D7VERIFY_API_TOKEN", "any-token-will-do"),
+    "originator": "SignOTP",
+    "api_url": os.environ.get("D7VERIFY_API_URL", "http://127.0.0.1:8600"),
+}
 D7VERIFY: dict[str, Any] = {
     "GATEWAYS": {
+        # D7 makes the code and checks it.
         "default": {
             "BACKEND": "django_d7verify.gateways.d7.D7VerifyGateway",
-            "OPTIONS": {
-                "api_token": os.environ.get("D7VERIFY_API_TOKEN", "any-token-will-do"),
-                "originator": "SignOTP",
-                "api_url": os.environ.get("D7VERIFY_API_URL", "http://127.0.0.1:8600"),
-            },
-        }
-    }
+            "OPTIONS": {**_ACCOUNT},
+        },
+        # We make the code, D7 carries the text, and reports whether it arrived.
+        "texts": {
+            "BACKEND": "django_d7verify.gateways.d7.D7MessagesGateway",
+            "OPTIONS": {**_ACCOUNT},
+        },
+    },
+    "PURPOSES": {
+        "verify": {"PUBLIC": True},
+        "second_factor": {"GATEWAY": "texts", "EXPIRY_SECONDS": 300},
+    },
+    "SIGN_UP": True,
+    "END_OTHER_SESSIONS": True,
+    "REPORT_URL": "http://127.0.0.1:8000/otp/reports/",
+    # Public, as the key above.
+    "REPORT_SECRETS": ["example-project-only"],
+    # For the people who review an app and have no phone of its users.
+    "TEST_NUMBERS": {"+12025550123": {"CODE": "314159", "UNTIL": date(2027, 12, 31)}},
 }
 
 LOGGING = {

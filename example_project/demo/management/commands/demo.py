@@ -14,6 +14,7 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connection
 
+from ...people import make_people
 from ...serving import run_emulator, run_site
 from ...story import Story, StoryError
 
@@ -21,7 +22,9 @@ SITE_PORT = 8000
 EMULATOR_PORT = 8600
 
 WELCOME = """
-  Try it here             {site}/
+  Verify a number         {site}/
+  Log in by phone         {site}/login/
+  The admin               {site}/admin/   (ada, with the password ada)
   Phones and their codes  {inbox}/
 
   No message leaves this machine. Ctrl-C stops both.
@@ -53,6 +56,7 @@ class Command(BaseCommand):
 
     def _serve(self) -> None:
         call_command("migrate", verbosity=0, interactive=False)
+        make_people()
         with run_emulator(EMULATOR_PORT) as emulator, run_site(SITE_PORT) as site_url:
             self.stdout.write(WELCOME.format(site=site_url, inbox=emulator.url))
             self.stdout.flush()
@@ -60,6 +64,7 @@ class Command(BaseCommand):
 
     def _check(self) -> None:
         with quiet(), temporary_database(), run_emulator() as emulator, run_site() as site_url:
+            make_people()
             try:
                 for line in Story(site_url, emulator.url).play():
                     self.stdout.write(line)
