@@ -22,6 +22,9 @@ STORY = [
     "ok  wrong code: 400, invalid_code, 4 attempts left",
     "ok  right code: 200, APPROVED, with a verification token",
     "ok  same code again: 400, session_closed",
+    "ok  log in by page: signed up as +9715*****21, with no script",
+    "ok  second factor: asked for before a payout, and refused within the 60 seconds",
+    "ok  log in by API: 202, then 200 with a fixed code and no message, as for reviewers",
     "The whole story went well.",
 ]
 
@@ -101,7 +104,8 @@ def test_the_demo_serves_site_and_inbox_until_ctrl_c(project):
                 line = process.stdout.readline()
                 assert line, f"It ended: {words}"
                 words += line
-            site, inbox = re.findall(r"http://[0-9.:]+/", words)
+            site, login, admin, inbox = re.findall(r"http://[0-9.:]+/[a-z]*/?", words)
+            assert (login, admin) == (f"{site}login/", f"{site}admin/")
             assert "Verify a phone number" in requests.get(site, timeout=30).text
             assert f'href="{inbox.rstrip("/")}"' in requests.get(site, timeout=30).text
             assert requests.get(f"{inbox}_emulator/messages", timeout=30).json() == []
