@@ -41,6 +41,10 @@ class Limit:
         """Microseconds that the arrival time may lie ahead of the clock."""
         return (self.count - 1) * self.interval
 
+    def used(self, arrival: int, now: int) -> int:
+        """Calls that are taken from the bucket at *now* and have not refilled."""
+        return min(self.count, max(0, -(-(arrival - now) // self.interval)))
+
     def wait_seconds(self, arrival: int, now: int) -> int:
         """Whole seconds, rounded up, until a call is allowed; 0 where it is allowed at *now*."""
         return max(0, -(-(arrival - self.tolerance - now) // _MICROSECONDS))

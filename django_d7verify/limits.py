@@ -150,6 +150,14 @@ def find_budget_refusal(scope: str, *, now: datetime) -> Throttled | None:
     return Throttled(max(1, wait))
 
 
+def measure_budget(budget: Budget, *, now: datetime) -> tuple[dict[str, tuple[int, int]], int]:
+    """By column of *budget*: codes taken at *now* and the count of the limit; and the wait."""
+    at, arrivals = make_microseconds(now), vars(budget)
+    rules = _budget(budget.scope)
+    used = {rule.column: (rule.used(arrivals[rule.column], at), rule.count) for rule in rules}
+    return used, longest_wait_seconds(rules, arrivals, at)
+
+
 def is_given_back(scope: str) -> bool:
     """Whether an approval returns what was taken: not for the site's, which caps money."""
     return scope != "site"

@@ -104,6 +104,7 @@ class EventKind(TextChoices):
     UNBOUND = "unbound", _("Number taken from a user")
     NOTIFIED = "notified", _("Told that it was replaced")
     FACTOR_RESET = "factor_reset", _("Numbers of a user reset by staff")
+    LIFTED = "lifted", _("Budget lifted by staff")
 
 
 #: Letters of a code, in D7's words (``otp_type``).

@@ -25,6 +25,11 @@ class BudgetQuerySet(models.QuerySet["Budget"]):
         """Give back *times* claims to each of *limits*."""
         return self.filter(scope=scope).update(**give_back(limits, times)) == 1
 
+    def mark_lifted(self, scope: str) -> bool:
+        """Forget all that was taken; False where nothing was."""
+        taken = self.filter(scope=scope).exclude(hour=0, day=0)
+        return taken.update(hour=0, day=0) == 1
+
 
 class Budget(models.Model):
     """
@@ -43,6 +48,8 @@ class Budget(models.Model):
     class Meta:
         verbose_name = _("budget")
         verbose_name_plural = _("budgets")
+        default_permissions = ["view"]
+        permissions = [("lift_budget", _("Can lift budgets that are used up"))]
 
     def __str__(self) -> str:
         return self.scope

@@ -153,10 +153,15 @@ class Pin(models.Model):
     class Meta:
         verbose_name = _("pin")
         verbose_name_plural = _("pins")
+        default_permissions = []
         constraints = [
             models.UniqueConstraint(fields=["session", "generation"], name="d7verify_pin_once")
         ]
-        indexes = [models.Index(fields=["reference"], name="d7verify_pin_reference")]
+        indexes = [
+            models.Index(fields=["reference"], name="d7verify_pin_reference"),
+            # Whom to ask about: what was sent lately.
+            models.Index(fields=["status", "sent_at"], name="d7verify_pin_poll"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.session_id} no. {self.generation} {self.status}"
@@ -205,6 +210,7 @@ class Event(models.Model):
     class Meta:
         verbose_name = _("event")
         verbose_name_plural = _("events")
+        default_permissions = []
 
     def __str__(self) -> str:
         return f"{self.session_id or self.recipient} {self.kind}"

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.db import models
 from django.db.models import Case, F, Value, When
-from django.db.models.functions import Greatest
+from django.db.models.functions import Greatest, Right
 from django.utils.translation import gettext_lazy as _
 
 from django_d7verify.arrivals import Limit
@@ -16,6 +16,9 @@ from django_d7verify.phones import mask_phone
 
 from .claims import big, give_back, take
 from .primary import PrimaryManager
+
+#: Length of ``Recipient.last_digits``.
+LAST_DIGITS = 4
 
 
 class RecipientQuerySet(models.QuerySet["Recipient"]):
@@ -140,6 +143,13 @@ class Recipient(models.Model):
     """
 
     number = models.CharField(_("number"), max_length=16, unique=True)
+    #: What people say of a number on the phone. Staff search by it: an index finds no endings.
+    last_digits = models.GeneratedField(
+        expression=Right("number", LAST_DIGITS),
+        output_field=models.CharField(max_length=LAST_DIGITS),
+        db_persist=True,
+        db_index=True,
+    )
     created_at = models.DateTimeField(_("first seen"), auto_now_add=True)
     next_send = models.BigIntegerField(default=0, editable=False)
     sends_hour = models.BigIntegerField(default=0, editable=False)
@@ -152,9 +162,11 @@ class Recipient(models.Model):
     owned_failures_day = models.BigIntegerField(default=0, editable=False)
     #: Wrong codes in a row in owned sessions; only these can disable a number.
     failures_in_a_row = models.BigIntegerField(_("failures in a row"), default=0)
-    disabled = models.BooleanField(_("disabled"), default=False)
+    disabled = models.BooleanField(_("disabled"), default=False, db_index=True)
     #: On the stop list: never sent to, for whatever purpose.
-    stopped_at = models.DateTimeField(_("on the stop list since"), null=True, blank=True)
+    stopped_at = models.DateTimeField(
+        _("on the stop list since"), null=True, blank=True, db_index=True
+    )
     stop_reason = models.CharField(_("reason"), max_length=200, blank=True)
     #: Who took the last send: "<otp_id>:<generation>".
     claim = models.CharField(max_length=64, default="", blank=True, editable=False)
@@ -164,6 +176,11 @@ class Recipient(models.Model):
     class Meta:
         verbose_name = _("recipient")
         verbose_name_plural = _("recipients")
+        default_permissions = ["view"]
+        permissions = [
+            ("stop_recipient", _("Can put numbers on the stop list and take them from it")),
+            ("unlock_recipient", _("Can unlock numbers and enable them again")),
+        ]
 
     def __str__(self) -> str:
         return mask_phone(self.number)

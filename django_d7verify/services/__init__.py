@@ -8,14 +8,13 @@ committed when it returns or raises, so none may be called inside a transaction 
 
 from __future__ import annotations
 
-from .accounts import get_balances
+from .accounts import Balance, ask_balances, get_balances
 from .blacklists import (
     BlacklistComparison,
     compare_blacklist,
     pull_blacklist,
     push_blacklist,
 )
-from .deliveries import find_report_method, poll_deliveries, record_delivery, record_report
 from .delivering import deliver_otp
 from .logins import LoginResult, send_login_otp, verify_login
 from .numbers import (
@@ -25,19 +24,35 @@ from .numbers import (
     send_number_otp,
     send_second_factor_otp,
 )
+from .deliveries import (
+    find_report_method,
+    poll_deliveries,
+    record_delivery,
+    record_report,
+    refresh_delivery,
+)
+from .guards import Guard, lift_guard, read_guard
 from .proofs import consume_verification_token, make_verification_token
 from .recipients import allow_recipient, stop_recipient, unlock_recipient
 from .sending import resend_otp, send_otp
+from .statistics import Cell, Day, Figures, Statistics, get_statistics
 from .states import OTP, VerifyResult, get_otp, parse_recipient
 from .verifying import cancel_otp, verify_otp
 
 __all__ = [
     "OTP",
+    "Balance",
     "BlacklistComparison",
     "LoginResult",
     "VerifyResult",
     "allow_recipient",
     "bind_number",
+    "Cell",
+    "Day",
+    "Figures",
+    "Guard",
+    "Statistics",
+    "ask_balances",
     "cancel_otp",
     "compare_blacklist",
     "consume_verification_token",
@@ -46,13 +61,17 @@ __all__ = [
     "get_balances",
     "get_otp",
     "is_verified",
+    "get_statistics",
+    "lift_guard",
     "make_verification_token",
     "parse_recipient",
     "poll_deliveries",
     "pull_blacklist",
     "push_blacklist",
+    "read_guard",
     "record_delivery",
     "record_report",
+    "refresh_delivery",
     "resend_otp",
     "reset_numbers",
     "send_login_otp",

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
+import uuid
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
 from django.db.models import Q
@@ -98,8 +99,23 @@ def poll_deliveries(*, now: datetime | None = None, limit: int = 500) -> Counter
     "failed". What a message cost is stored with its first answer that says so.
     """
     now = now or timezone.now()
+    return _poll_all(_find_open_pins(now, limit), now)
+
+
+def refresh_delivery(otp_id: uuid.UUID | str, *, now: datetime | None = None) -> Counter[str]:
+    """
+    Ask providers about every message of a session that has a reference, whatever is known of it.
+
+    A call each, of up to 10 s. Answers counts as ``poll_deliveries``; all are 0 where the session
+    is unknown, nothing of it left, or its providers cannot be asked.
+    """
+    pins = Pin.objects.filter(session=otp_id, gateway__in=_find_polling()).exclude(reference="")
+    return _poll_all(pins.select_related("session").order_by("-pk"), now or timezone.now())
+
+
+def _poll_all(pins: Iterable[Pin], now: datetime) -> Counter[str]:
     counts: Counter[str] = Counter(asked=0, changed=0, failed=0)
-    for pin in _find_open_pins(now, limit):
+    for pin in pins:
         counts["asked"] += 1
         try:
             counts["changed"] += _poll(pin, now)
@@ -109,10 +125,13 @@ def poll_deliveries(*, now: datetime | None = None, limit: int = 500) -> Counter
     return counts
 
 
+def _find_polling() -> list[str]:
+    return [alias for alias in conf.GATEWAYS if get_gateway(alias).polls]
+
+
 def _find_open_pins(now: datetime, limit: int) -> list[Pin]:
-    polling = [alias for alias in conf.GATEWAYS if get_gateway(alias).polls]
     pins = Pin.objects.filter(
-        gateway__in=polling,
+        gateway__in=_find_polling(),
         status=PinStatus.SENT,
         sent_at__gt=now - _POLL_WITHIN,
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import uuid
 from datetime import datetime
+from typing import Any
 
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
@@ -188,13 +189,14 @@ def _mark_wrong(attempt: Attempt) -> None:
 def cancel_otp(
     otp_id: uuid.UUID | str,
     *,
+    by: Any = None,
     requester: Requester | None = None,
     now: datetime | None = None,
 ) -> OTP:
     """
     Give a session up; a closed one is answered as it stands.
 
-    Raises ``SessionClosed`` for an unknown id. Sends ``otp_cancelled`` where it was open.
+    *by* is the user of the staff who does it. Raises ``SessionClosed`` for an unknown id. Sends ``otp_cancelled`` where it was open.
     """
     now = now or timezone.now()
     snapshot = get_snapshot(otp_id)
@@ -203,7 +205,9 @@ def cancel_otp(
     def cancel() -> bool:
         if not OTPSession.objects.mark_cancelled(snapshot.otp_id, now=now):
             return False
-        attempt.make_event(EventKind.CANCELLED).save(force_insert=True)
+        event = attempt.make_event(EventKind.CANCELLED)
+        event.by = by
+        event.save(force_insert=True)
         return True
 
     if not run_durably(cancel):

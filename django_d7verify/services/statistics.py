@@ -1,0 +1,221 @@
+"""
+What the site's codes come to: sent, delivered, approved, in what time and at what cost.
+
+Counted by the day (UTC) on which a session began, so an approval after midnight belongs to the
+day of its code. One small range of an index per day: no function of the database cuts days, since
+MariaDB without time-zone tables has none.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+from typing import Any
+
+from django.db.models import Count, F, FloatField, Func, IntegerField, Q, QuerySet, Sum
+from django.utils import timezone
+
+from django_d7verify.models import Pin
+from django_d7verify.words import Delivery, PinStatus, SessionStatus
+
+_LEFT = (PinStatus.SENT, PinStatus.UNCERTAIN)
+#: From so many seconds on, times to verify are kept in steps of so many.
+_STEPS = ((300, 30), (60, 5))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figures:
+    """Counts that can be added up."""
+
+    #: Sessions in which a code was asked for.
+    sessions: int = 0
+    #: Messages that left, first codes and resent ones, and those that maybe left.
+    sent: int = 0
+    #: Messages that the network says arrived.
+    delivered: int = 0
+    #: Sessions that were approved.
+    approved: int = 0
+    #: As far as providers said, in the account's currency.
+    cost: Decimal = Decimal(0)
+    #: By seconds from the first code to the approval (in steps of 5 from a minute on and of 30
+    #: from five): how many sessions.
+    seconds: Mapping[int, int] = field(default_factory=dict, repr=False)
+
+    @property
+    def conversion(self) -> float | None:
+        """Approved sessions among all, 0 to 1; None where there are none."""
+        return self.approved / self.sessions if self.sessions else None
+
+    @property
+    def delivery_rate(self) -> float | None:
+        """Delivered messages among those that left, 0 to 1; None where none left."""
+        return self.delivered / self.sent if self.sent else None
+
+    @property
+    def median_seconds(self) -> int | None:
+        """Half of the approved took at most so long; None where none was approved."""
+        half, seen = (sum(self.seconds.values()) + 1) // 2, 0
+        for seconds, times in sorted(self.seconds.items()):
+            seen += times
+            if seen >= half:
+                return seconds
+        return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cell:
+    """The figures of one day, purpose, country and gateway: what a daily total would keep."""
+
+    day: date
+    purpose: str
+    #: ISO alpha-2; "" where the number belongs to none.
+    country: str
+    #: Alias of the one that carried the newest code.
+    gateway: str
+    figures: Figures
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Statistics:
+    """The figures of a window of days, the last of them today, and how they are spread."""
+
+    first_day: date
+    last_day: date
+    total: Figures
+    #: Every day of the window, oldest first.
+    by_day: dict[date, Figures]
+    #: Most sessions first.
+    by_country: dict[str, Figures]
+    by_gateway: dict[str, Figures]
+    by_purpose: dict[str, Figures]
+
+
+def get_statistics(*, days: int = 30, now: datetime | None = None) -> Statistics:
+    """The last *days* days, today's so far among them. Two statements a day."""
+    today = (now or timezone.now()).astimezone(UTC).date()
+    window = [today - timedelta(days=ago) for ago in range(days - 1, -1, -1)]
+    return make_statistics(window, [cell for day in window for cell in read_day(day)])
+
+
+def make_statistics(window: list[date], cells: Iterable[Cell]) -> Statistics:
+    """*cells*, wherever they were kept, as the statistics of the days of *window*."""
+    cells = list(cells)
+    by_day = _spread(cells, lambda cell: cell.day)
+    return Statistics(
+        first_day=window[0],
+        last_day=window[-1],
+        total=add_figures(cell.figures for cell in cells),
+        by_day={day: by_day.get(day, Figures()) for day in window},
+        by_country=_spread(cells, lambda cell: cell.country),
+        by_gateway=_spread(cells, lambda cell: cell.gateway),
+        by_purpose=_spread(cells, lambda cell: cell.purpose),
+    )
+
+
+def add_figures(parts: Iterable[Figures]) -> Figures:
+    """All *parts* as one."""
+    parts = list(parts)
+    seconds: Counter[int] = Counter()
+    for part in parts:
+        seconds.update(part.seconds)
+    return Figures(
+        sessions=sum(part.sessions for part in parts),
+        sent=sum(part.sent for part in parts),
+        delivered=sum(part.delivered for part in parts),
+        approved=sum(part.approved for part in parts),
+        cost=sum((part.cost for part in parts), Decimal(0)),
+        seconds=seconds,
+    )
+
+
+def _spread(cells: Iterable[Cell], get_key: Callable[[Cell], Any]) -> dict[Any, Figures]:
+    parts: dict[Any, list[Figures]] = defaultdict(list)
+    for cell in cells:
+        parts[get_key(cell)].append(cell.figures)
+    sums = {key: add_figures(figures) for key, figures in parts.items()}
+    return dict(sorted(sums.items(), key=lambda item: (-item[1].sessions, item[0])))
+
+
+def read_day(day: date) -> list[Cell]:
+    """The cells of the sessions that began on *day* (UTC). Two statements."""
+    pins = _find_pins(day)
+    times = _read_times(pins)
+    # A session is counted with its newest code.
+    newest = Q(generation=F("session__generation"))
+    rows = pins.values("session__purpose", "session__country", "gateway").annotate(
+        sessions=Count("pk", filter=newest),
+        sent=Count("pk", filter=Q(status__in=_LEFT)),
+        delivered=Count("pk", filter=Q(delivery=Delivery.DELIVERED)),
+        approved=Count("pk", filter=newest & Q(session__status=SessionStatus.APPROVED)),
+        total_cost=Sum("cost"),
+    )
+    cells = []
+    for row in rows.order_by():
+        key = (row["session__purpose"], row["session__country"], row["gateway"])
+        figures = Figures(
+            sessions=row["sessions"],
+            sent=row["sent"],
+            delivered=row["delivered"],
+            approved=row["approved"],
+            cost=row["total_cost"] or Decimal(0),
+            seconds=times.get(key, {}),
+        )
+        cells.append(
+            Cell(day=day, purpose=key[0], country=key[1], gateway=key[2], figures=figures)
+        )
+    return cells
+
+
+def _find_pins(day: date) -> QuerySet[Any]:
+    start = datetime.combine(day, time(), UTC)
+    return Pin.objects.filter(
+        session__created_at__gte=start, session__created_at__lt=start + timedelta(days=1)
+    )
+
+
+def _read_times(pins: QuerySet[Any]) -> dict[tuple[str, str, str], Counter[int]]:
+    approved = pins.filter(
+        generation=F("session__generation"), session__status=SessionStatus.APPROVED
+    )
+    rows = approved.values_list(
+        "session__purpose",
+        "session__country",
+        "gateway",
+        _Seconds("session__approved_at", "session__created_at"),
+    ).annotate(times=Count("pk"))
+    times: dict[tuple[str, str, str], Counter[int]] = defaultdict(Counter)
+    for purpose, country, gateway, seconds, number in rows.order_by():
+        times[purpose, country, gateway][_round_down(seconds)] += number
+    return times
+
+
+def _round_down(seconds: int) -> int:
+    return next((seconds // step * step for at, step in _STEPS if seconds >= at), seconds)
+
+
+class _Seconds(Func):
+    """Whole seconds that the first instant comes after the second."""
+
+    arity = 2
+    arg_joiner = " - "
+    template = "CAST(FLOOR(EXTRACT(EPOCH FROM (%(expressions)s))) AS integer)"
+    output_field = IntegerField()
+
+    def as_mysql(self, compiler: Any, connection: Any, **context: Any) -> Any:
+        template = "-TIMESTAMPDIFF(SECOND, %(expressions)s)"
+        return self.as_sql(compiler, connection, template=template, arg_joiner=", ", **context)
+
+    def as_sqlite(self, compiler: Any, connection: Any, **context: Any) -> Any:
+        days = self.copy()
+        days.set_source_expressions(
+            [
+                Func(instant, function="julianday", output_field=FloatField())
+                for instant in self.get_source_expressions()
+            ]
+        )
+        # Half a millisecond, which is what a day in floating point is good for.
+        template = "CAST((%(expressions)s) * 86400 + 0.0005 AS integer)"
+        return days.as_sql(compiler, connection, template=template, **context)
