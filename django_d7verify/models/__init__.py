@@ -11,7 +11,7 @@ from __future__ import annotations
 from .budgets import Budget
 from .numbers import PhoneNumber
 from .pins import Event, Pin
-from .recipients import Recipient
+from .recipients import LAST_DIGITS, Recipient
 from .sessions import OTPSession
 
-__all__ = ["Budget", "Event", "OTPSession", "PhoneNumber", "Pin", "Recipient"]
+__all__ = ["LAST_DIGITS", "Budget", "Event", "OTPSession", "PhoneNumber", "Pin", "Recipient"]

@@ -6,7 +6,7 @@ import uuid
 from datetime import datetime, timedelta
 
 from django.db import models
-from django.db.models import F
+from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from django_d7verify.conf import conf
@@ -25,6 +25,17 @@ class OTPSessionQuerySet(models.QuerySet["OTPSession"]):
         return self.filter(
             status=SessionStatus.OPEN, expires_at__gt=now, attempts__lt=F("max_attempts")
         )
+
+    def of_status(self, status: SessionStatus, *, now: datetime) -> OTPSessionQuerySet:
+        """Sessions whose ``status_at`` *now* is *status*."""
+        is_open, is_spent = Q(status=SessionStatus.OPEN), Q(attempts__gte=F("max_attempts"))
+        if status == SessionStatus.OPEN:
+            return self.open_at(now)
+        if status == SessionStatus.EXPIRED:
+            return self.filter(is_open & ~is_spent, expires_at__lte=now)
+        if status == SessionStatus.LOCKED:
+            return self.filter(Q(status=SessionStatus.LOCKED) | is_open & is_spent)
+        return self.filter(status=status)
 
     def claim_resend(
         self, otp_id: uuid.UUID, *, now: datetime, generation: int, expires_at: datetime

@@ -35,8 +35,8 @@ from .guards import Guard, lift_guard, read_guard
 from .proofs import consume_verification_token, make_verification_token
 from .recipients import allow_recipient, stop_recipient, unlock_recipient
 from .sending import resend_otp, send_otp
-from .statistics import Cell, Day, Figures, Statistics, get_statistics
 from .states import OTP, VerifyResult, get_otp, parse_recipient
+from .statistics import Cell, Figures, Statistics, get_statistics
 from .verifying import cancel_otp, verify_otp
 
 __all__ = [
@@ -48,7 +48,6 @@ __all__ = [
     "allow_recipient",
     "bind_number",
     "Cell",
-    "Day",
     "Figures",
     "Guard",
     "Statistics",

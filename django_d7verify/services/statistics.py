@@ -163,9 +163,7 @@ def read_day(day: date) -> list[Cell]:
             cost=row["total_cost"] or Decimal(0),
             seconds=times.get(key, {}),
         )
-        cells.append(
-            Cell(day=day, purpose=key[0], country=key[1], gateway=key[2], figures=figures)
-        )
+        cells.append(Cell(day=day, purpose=key[0], country=key[1], gateway=key[2], figures=figures))
     return cells
 
 

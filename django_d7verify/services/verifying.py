@@ -196,7 +196,8 @@ def cancel_otp(
     """
     Give a session up; a closed one is answered as it stands.
 
-    *by* is the user of the staff who does it. Raises ``SessionClosed`` for an unknown id. Sends ``otp_cancelled`` where it was open.
+    *by* is the user of the staff who does it. Raises ``SessionClosed`` for an unknown id. Sends
+    ``otp_cancelled`` where it was open.
     """
     now = now or timezone.now()
     snapshot = get_snapshot(otp_id)

@@ -1,0 +1,168 @@
+"""Filters of the lists. None of them reads the table to say what there is to choose."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterable, Iterator
+from datetime import timedelta
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.admin.views.main import SEARCH_VAR
+from django.db.models import Exists, OuterRef, QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from django_d7verify.conf import conf
+from django_d7verify.models import OTPSession, Pin
+from django_d7verify.words import Delivery, SessionStatus
+
+#: Sessions among which countries are looked for.
+_NEWEST = 5000
+
+
+class PeriodFilter(admin.SimpleListFilter):
+    """How far back; a search looks at all times."""
+
+    title = _("created")
+    parameter_name = "period"
+    default = "30"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        """Days, as text."""
+        return [
+            ("1", _("Past 24 hours")),
+            ("7", _("Past 7 days")),
+            ("30", _("Past 30 days")),
+            ("90", _("Past 90 days")),
+            ("all", _("Any time")),
+        ]
+
+    def value(self) -> str:
+        """The one chosen, or the default."""
+        chosen = super().value()
+        return chosen if chosen in dict(self.lookup_choices) else self.default
+
+    def choices(self, changelist: Any) -> Iterator[Any]:
+        """Without Django's "All", which is the last of them."""
+        choices = super().choices(changelist)
+        next(choices)
+        return choices
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Those that began within it."""
+        if self.value() == "all" or request.GET.get(SEARCH_VAR):
+            return queryset
+        since = timezone.now() - timedelta(days=int(self.value()))
+        return queryset.filter(created_at__gte=since)
+
+
+class StatusFilter(admin.SimpleListFilter):
+    """The status, with the clock looked at."""
+
+    title = _("status")
+    parameter_name = "status"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        """Every status."""
+        return list(SessionStatus.choices)
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> QuerySet[Any]:
+        """Those that stand so now."""
+        chosen = self.value() or ""
+        if chosen not in SessionStatus.values:
+            return queryset
+        return queryset.of_status(SessionStatus(chosen), now=timezone.now())
+
+
+class _ColumnFilter(admin.SimpleListFilter):
+    """One column of the session, by what is known without looking."""
+
+    @abstractmethod
+    def find_values(self) -> Iterable[str]:
+        """What there is to choose."""
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """What there is to choose, and what is chosen already, as from an old bookmark."""
+        chosen = request.GET.get(str(self.parameter_name), "")
+        values = {*self.find_values(), chosen} - {""}
+        return [(value, value) for value in sorted(values)]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Those with it."""
+        if not self.value():
+            return queryset
+        return queryset.filter(**{str(self.parameter_name): self.value()})
+
+
+class PurposeFilter(_ColumnFilter):
+    """Why a code was asked for."""
+
+    title = _("purpose")
+    parameter_name = "purpose"
+
+    def find_values(self) -> Iterable[str]:
+        """The site's purposes."""
+        return conf.PURPOSES
+
+
+class GatewayFilter(_ColumnFilter):
+    """Through what it was to be sent."""
+
+    title = _("gateway")
+    parameter_name = "gateway"
+
+    def find_values(self) -> Iterable[str]:
+        """The site's gateways."""
+        return conf.GATEWAYS
+
+
+class CountryFilter(_ColumnFilter):
+    """The number's country."""
+
+    title = _("country")
+    parameter_name = "country"
+
+    def find_values(self) -> Iterable[str]:
+        """Those of the newest sessions."""
+        newest = OTPSession.objects.order_by("-created_at").values("country")[:_NEWEST]
+        return set(newest.values_list("country", flat=True))
+
+
+class DeliveryFilter(admin.SimpleListFilter):
+    """What the network said of the newest code."""
+
+    title = _("delivery")
+    parameter_name = "delivery"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        """Every word for it."""
+        return [(delivery.name.lower(), delivery.label) for delivery in Delivery]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Those whose newest code has it."""
+        chosen = {delivery.name.lower(): delivery for delivery in Delivery}.get(self.value() or "")
+        if chosen is None:
+            return queryset
+        newest = Pin.objects.filter(
+            session=OuterRef("pk"), generation=OuterRef("generation"), delivery=chosen
+        )
+        return queryset.filter(Exists(newest))
+
+
+class StandingFilter(admin.SimpleListFilter):
+    """Numbers that something is the matter with."""
+
+    title = _("standing")
+    parameter_name = "standing"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        """Stopped or disabled."""
+        return [("stopped", _("On the stop list")), ("disabled", _("Disabled"))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Those that stand so."""
+        if self.value() == "stopped":
+            return queryset.filter(stopped_at__isnull=False)
+        return queryset.filter(disabled=True) if self.value() == "disabled" else queryset

@@ -1,0 +1,100 @@
+"""Lists over tables of any size, that nothing is changed in."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from django.contrib import admin
+from django.core.paginator import Paginator
+from django.db.models import Model
+from django.http import HttpRequest
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from django_d7verify.phones import mask_phone
+
+if TYPE_CHECKING:
+    _Admin = admin.ModelAdmin[Any]
+    _Paginator = Paginator[Any]
+else:
+    _Admin = admin.ModelAdmin
+    _Paginator = Paginator
+
+STYLESHEET = "d7verify/admin/d7verify.css"
+#: A dash, where there is nothing to say.
+NOTHING = "\u2013"
+
+
+class BoundedPaginator(_Paginator):
+    """Pages of the first ``MOST`` rows; no more are counted, and none is stepped over."""
+
+    MOST = 2000
+
+    @cached_property
+    def count(self) -> int:
+        """Rows there are, or ``MOST``."""
+        # In its order: an unordered one may look for its rows in the whole table.
+        rows: Any = self.object_list
+        return int(rows[: self.MOST].count())
+
+
+class ReadOnlyAdmin(_Admin):
+    """Rows to look at, by their own filters only."""
+
+    paginator = BoundedPaginator
+    show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER
+    #: Any other order would sort the table.
+    sortable_by = ()
+    list_per_page = 50
+    #: No "select all": acts are on what was looked at.
+    actions_selection_counter = False
+
+    class Media:
+        css = {"all": [STYLESHEET]}
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Never."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Never."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Never."""
+        return False
+
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
+        """
+        None but the filters' own.
+
+        SECURITY: ``?number__startswith=`` would spell out a masked number digit by digit.
+        """
+        return False
+
+
+def may(request: HttpRequest, permission: str) -> bool:
+    """Whether the viewer has *permission*, one of the app's."""
+    return request.user.has_perm(f"django_d7verify.{permission}")
+
+
+def show_number(request: HttpRequest, number: str) -> str:
+    """*number* as the viewer may see it."""
+    return number if may(request, "view_full_number") else mask_phone(number)
+
+
+def get_number_column(request: HttpRequest) -> str:
+    """The name of the column with the number as the viewer may see it."""
+    return "full_number" if may(request, "view_full_number") else "masked_number"
+
+
+def make_number(number: str) -> SafeString:
+    """*number*, as it is, that reads from left to right in any language."""
+    return format_html('<bdi dir="ltr" class="d7-number">{}</bdi>', number)
+
+
+def make_badge(text: object, tone: str) -> SafeString:
+    """*text* in the colours of *tone*: good, bad, warn, busy or quiet."""
+    return format_html('<span class="d7-badge d7-{}">{}</span>', tone, text)
