@@ -68,7 +68,7 @@ class StatusFilter(admin.SimpleListFilter):
         """Every status."""
         return list(SessionStatus.choices)
 
-    def queryset(self, request: HttpRequest, queryset: Any) -> QuerySet[Any]:
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
         """Those that stand so now."""
         chosen = self.value() or ""
         if chosen not in SessionStatus.values:
