@@ -25,6 +25,8 @@ _TONES = {
     EventKind.NOT_COMPARED: "warn",
     EventKind.WRONG_CODE: "warn",
     EventKind.STOPPED: "bad",
+    EventKind.LOGGED_IN: "good",
+    EventKind.BOUND: "good",
 }
 _DELIVERY_TONES = {Delivery.DELIVERED: "good", Delivery.UNDELIVERED: "bad"}
 #: Events that tell of one of the codes.
@@ -43,6 +45,8 @@ _REASONS: dict[str, Any] = {
     GatewayReason.RATE_LIMITED: gettext_lazy("the provider takes no more for now"),
     GatewayReason.BREAKER_OPEN: gettext_lazy("the provider failed before and is left alone"),
     GatewayReason.EDGE_DOWN: gettext_lazy("the cache that guards it is down"),
+    GatewayReason.QUEUE_DOWN: gettext_lazy("no queue took it"),
+    GatewayReason.OVERTAKEN: gettext_lazy("a newer code came first"),
     Verdict.ALREADY_APPROVED: gettext_lazy("the provider says: used already"),
     "configuration_error": gettext_lazy("settings are wrong, or the credentials are refused"),
     "gateway_refused": gettext_lazy("the provider said no"),

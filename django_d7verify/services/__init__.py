@@ -15,7 +15,15 @@ from .blacklists import (
     pull_blacklist,
     push_blacklist,
 )
+from .deliveries import (
+    find_report_method,
+    poll_deliveries,
+    record_delivery,
+    record_report,
+    refresh_delivery,
+)
 from .delivering import deliver_otp
+from .guards import Guard, lift_guard, read_guard
 from .logins import LoginResult, send_login_otp, verify_login
 from .numbers import (
     bind_number,
@@ -24,14 +32,6 @@ from .numbers import (
     send_number_otp,
     send_second_factor_otp,
 )
-from .deliveries import (
-    find_report_method,
-    poll_deliveries,
-    record_delivery,
-    record_report,
-    refresh_delivery,
-)
-from .guards import Guard, lift_guard, read_guard
 from .proofs import consume_verification_token, make_verification_token
 from .recipients import allow_recipient, stop_recipient, unlock_recipient
 from .sending import resend_otp, send_otp
@@ -43,15 +43,15 @@ __all__ = [
     "OTP",
     "Balance",
     "BlacklistComparison",
-    "LoginResult",
-    "VerifyResult",
-    "allow_recipient",
-    "bind_number",
     "Cell",
     "Figures",
     "Guard",
+    "LoginResult",
     "Statistics",
+    "VerifyResult",
+    "allow_recipient",
     "ask_balances",
+    "bind_number",
     "cancel_otp",
     "compare_blacklist",
     "consume_verification_token",
@@ -59,8 +59,8 @@ __all__ = [
     "find_report_method",
     "get_balances",
     "get_otp",
-    "is_verified",
     "get_statistics",
+    "is_verified",
     "lift_guard",
     "make_verification_token",
     "parse_recipient",

@@ -170,7 +170,10 @@ def read_day(day: date) -> list[Cell]:
 def _find_pins(day: date) -> QuerySet[Any]:
     start = datetime.combine(day, time(), UTC)
     return Pin.objects.filter(
-        session__created_at__gte=start, session__created_at__lt=start + timedelta(days=1)
+        session__created_at__gte=start,
+        session__created_at__lt=start + timedelta(days=1),
+        # Nothing was ever to be sent to these, or approved.
+        session__decoy=False,
     )
 
 
