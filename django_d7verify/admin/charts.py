@@ -8,11 +8,11 @@ from datetime import date
 
 from django.utils.formats import date_format
 
-WIDTH, HEIGHT = 720, 230
-_LEFT, _TOP, _BOTTOM = 48, 12, 26
+WIDTH, HEIGHT = 480, 190
+_LEFT, _TOP, _BOTTOM = 44, 10, 24
 _FLOOR = HEIGHT - _BOTTOM
 #: Days are named under at most so many columns.
-_NAMES = 8
+_NAMES = 6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +40,8 @@ class Column:
 
     #: The widest first; what is in front covers it.
     bars: Sequence[Bar]
-    middle: str
+    #: Where its name ends: under its right edge, or the last one would not fit.
+    name_x: str
     #: Under it; "" where there is no room.
     name: str
     #: What it says when it is pointed at.
@@ -84,8 +85,8 @@ def make_chart(
         columns.append(
             Column(
                 bars=[_make_bar(x, step, height / top) for height in point.heights],
-                middle=_text(x + step / 2),
-                name=date_format(point.day, "MONTH_DAY_FORMAT") if is_named else "",
+                name_x=_text(x + step * 0.86),
+                name=date_format(point.day, "j M") if is_named else "",
                 title=point.title,
             )
         )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from datetime import datetime
 from typing import Any
 
 from django.contrib import admin, messages
@@ -18,6 +17,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, Streami
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
@@ -94,13 +94,13 @@ class OTPSessionAdmin(ReadOnlyAdmin):
         """The number as the viewer may see it."""
         return [
             get_number_column(request),
+            "created",
             "status_now",
             "delivery",
             "for_purpose",
             "through",
             "to_country",
             "tries",
-            "created",
         ]
 
     @admin.display(description=_("number"))
@@ -147,9 +147,9 @@ class OTPSessionAdmin(ReadOnlyAdmin):
         return f"{session.attempts} / {session.max_attempts}"
 
     @admin.display(description=_("created"))
-    def created(self, session: OTPSession) -> datetime:
+    def created(self, session: OTPSession) -> str:
         """When it began."""
-        return session.created_at
+        return date_format(timezone.localtime(session.created_at), "Y-m-d H:i:s")
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
@@ -204,28 +204,34 @@ class OTPSessionAdmin(ReadOnlyAdmin):
             return self._say_missing(request)
         now = timezone.now()
         status = session.status_at(now)
+        story = make_story(request, session, now=now)
         context = {
             **self.admin_site.each_context(request),
-            **make_story(request, session, now=now),
+            **story,
             "title": _t("OTP session"),
             "opts": self.opts,
             "original": session,
             "status": status,
             "status_tone": STATUS_TONES.get(status, "quiet"),
-            "acts": self._find_acts(request, session, status),
+            "acts": self._find_acts(request, session, status, is_locked=story["locked_for"]),
             **(extra_context or {}),
         }
         request.current_app = self.admin_site.name
         return TemplateResponse(request, "admin/django_d7verify/otpsession/story.html", context)
 
     def _find_acts(
-        self, request: HttpRequest, session: OTPSession, status: SessionStatus
+        self, request: HttpRequest, session: OTPSession, status: SessionStatus, *, is_locked: object
     ) -> list[tuple[str, str]]:
         """Name and words of what the viewer can still do about *session*."""
-        useless = set() if status == SessionStatus.OPEN else {"cancel"}
-        useless |= {"stop"} if session.recipient.stopped_at else set()
+        number = session.recipient
+        useful = {
+            "cancel": status == SessionStatus.OPEN,
+            "refresh": any(pin.reference for pin in session.pins.all()),
+            "unlock": number.disabled or bool(is_locked),
+            "stop": not number.stopped_at,
+        }
         acts: dict[str, Any] = self.get_actions(request)
-        return [(name, act[2]) for name, act in acts.items() if name not in useless]
+        return [(name, act[2]) for name, act in acts.items() if useful.get(name, True)]
 
     def _say_missing(self, request: HttpRequest) -> HttpResponse:
         self.message_user(request, _t("There is no such session."), messages.WARNING)

@@ -75,7 +75,9 @@ def make_row(name: str, figures: Figures) -> Row:
         conversion=say_share(figures.conversion),
         percent=f"{100 * (figures.conversion or 0):.0f}",
         median=NOTHING if median is None else say_duration(median),
-        cost=number_format(figures.cost, 2, force_grouping=True) if figures.cost else NOTHING,
+        cost=number_format(round(figures.cost, 2), 2, force_grouping=True)
+        if figures.cost
+        else NOTHING,
     )
 
 
@@ -86,7 +88,7 @@ def say_count(number: float) -> str:
 
 def say_share(share: float | None) -> str:
     """A share as a percentage with one digit after the point."""
-    return NOTHING if share is None else f"{number_format(100 * share, 1)} %"
+    return NOTHING if share is None else f"{number_format(round(100 * share, 1), 1)} %"
 
 
 def _make_rows(spread: Mapping[str, Figures]) -> list[Row]:
