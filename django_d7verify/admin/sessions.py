@@ -50,6 +50,7 @@ from .lists import (
 )
 from .searching import search_sessions
 from .stories import make_story
+from .timeline import say_reason
 
 logger = logging.getLogger("django_d7verify")
 
@@ -149,7 +150,7 @@ class OTPSessionAdmin(ReadOnlyAdmin):
     @admin.display(description=_("created"))
     def created(self, session: OTPSession) -> str:
         """When it began."""
-        return date_format(timezone.localtime(session.created_at), "Y-m-d H:i:s")
+        return date_format(timezone.localtime(session.created_at), "Y-m-d H:i")
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
@@ -260,7 +261,9 @@ class OTPSessionAdmin(ReadOnlyAdmin):
         """A button; and what the providers answered, once it was pressed."""
         if not may(request, "view_balance"):
             raise PermissionDenied
-        balances = services.ask_balances() if request.method == "POST" else None
+        balances = None
+        if request.method == "POST":
+            balances = [(one, say_reason(one.error)) for one in services.ask_balances()]
         return self._show(request, "balances", _t("Balances"), {"balances": balances})
 
     def _show(

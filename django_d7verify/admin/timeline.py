@@ -101,6 +101,11 @@ def make_number_timeline(events: Iterable[Event]) -> list[Moment]:
     ]
 
 
+def say_reason(reason: str) -> str:
+    """One of the words for why something was not done, in words for people."""
+    return str(_REASONS.get(reason, reason))
+
+
 def _make_start(session: OTPSession) -> Moment:
     details = [_("purpose: %s") % session.purpose]
     if session.address:
@@ -118,7 +123,7 @@ def _make_moment(session: OTPSession, event: Event) -> Moment:
     if kind in _OF_A_CODE and event.gateway:
         details.append(_("through %s") % event.gateway)
     if event.reason:
-        details.append(str(_REASONS.get(event.reason, event.reason)))
+        details.append(say_reason(event.reason))
     if event.address:
         details.append(_("from %s") % event.address)
     title, tone = str(kind.label), _TONES.get(kind, "quiet")
