@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -26,8 +27,8 @@ pytestmark = pytest.mark.django_db(transaction=True)
 OTHER = "+37251234568"
 
 
-def send(number: str = NUMBER, **options: object) -> str:
-    return services.send_otp(number, **options).otp_id  # type: ignore[arg-type]
+def send(number: str = NUMBER, **options: Any) -> str:
+    return services.send_otp(number, **options).otp_id
 
 
 def test_numbers_are_masked_but_for_who_may_see_them_in_full(staff: Client, owner: Client) -> None:
@@ -43,9 +44,9 @@ def test_numbers_are_masked_but_for_who_may_see_them_in_full(staff: Client, owne
     ["+971501234567", "971 50 123 45 67", "00971501234567", "(+971) 50-123-4567", "4567", "45 67"],
 )
 def test_a_session_is_found_by_its_number_in_any_spelling_and_by_its_last_digits(
-    staff: Client, settings: object, term: str
+    staff: Client, settings: Any, term: str
 ) -> None:
-    settings.D7VERIFY = {**settings.D7VERIFY, "DEFAULT_REGION": "AE"}  # type: ignore[attr-defined]
+    settings.D7VERIFY = {**settings.D7VERIFY, "DEFAULT_REGION": "AE"}
     mine, _other = send(), send(OTHER)
     expected = set() if term.startswith("971") else {mine}
     assert find_listed(staff, q=term) >= expected
@@ -55,7 +56,7 @@ def test_a_session_is_found_by_its_number_in_any_spelling_and_by_its_last_digits
 def test_a_session_is_found_by_its_id_and_by_nothing_that_is_neither(staff: Client) -> None:
     mine, _other = send(), send(OTHER)
     assert find_listed(staff, q=mine) == {mine}
-    for term in [str(uuid.uuid4()), "567", "x", "+97150123456", "9999", "٤٥٦٧x"]:
+    for term in [str(uuid.uuid4()), "567", "x", "+97150123456", "9999", "4567x"]:
         assert find_listed(staff, q=term) == set(), term
 
 
@@ -88,10 +89,10 @@ def standing() -> dict[str, str]:
     for number, status in enumerate(SessionStatus.values):
         at = now - timedelta(seconds=4000 + number)
         made[status] = send(f"+97150123450{number}", now=at)
-        end = {"status": status}
+        end: dict[str, Any] = {"status": status}
         if status in {"OPEN", "EXPIRED"}:
             expires = now + timedelta(seconds=60) if status == "OPEN" else now
-            end = {"status": "OPEN", "expires_at": expires}  # type: ignore[dict-item]
+            end = {"status": "OPEN", "expires_at": expires}
         OTPSession.objects.filter(pk=made[status]).update(**end)
     return made
 
@@ -122,12 +123,11 @@ def test_the_rows_of_a_status_are_those_whose_status_it_is(
 
 
 def test_sessions_are_filtered_by_purpose_gateway_country_and_delivery(
-    staff: Client, settings: object
+    staff: Client, settings: Any
 ) -> None:
-    gateways = dict.fromkeys(
-        ["default", "backup"], {"BACKEND": "django_d7verify.gateways.locmem.LocMemGateway"}
-    )
-    settings.D7VERIFY = {**settings.D7VERIFY, "GATEWAYS": gateways}  # type: ignore[attr-defined]
+    locmem_gateway = {"BACKEND": "django_d7verify.gateways.locmem.LocMemGateway"}
+    gateways = {"default": locmem_gateway, "backup": locmem_gateway}
+    settings.D7VERIFY = {**settings.D7VERIFY, "GATEWAYS": gateways}
     one = send(purpose="login")
     two = send(OTHER, gateway="backup")
     Pin.objects.filter(session=two).update(delivery=Delivery.UNDELIVERED)
