@@ -6,7 +6,8 @@ is one call of ``services``, with a permission of its own, and stands in the adm
 from __future__ import annotations
 
 from .budgets import BudgetAdmin
+from .numbers import PhoneNumberAdmin
 from .recipients import RecipientAdmin
 from .sessions import OTPSessionAdmin
 
-__all__ = ["BudgetAdmin", "OTPSessionAdmin", "RecipientAdmin"]
+__all__ = ["BudgetAdmin", "OTPSessionAdmin", "PhoneNumberAdmin", "RecipientAdmin"]

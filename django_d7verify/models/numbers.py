@@ -31,6 +31,8 @@ class PhoneNumber(models.Model):
     class Meta:
         verbose_name = _("phone number")
         verbose_name_plural = _("phone numbers")
+        default_permissions = ["view"]
+        permissions = [("reset_phonenumber", _("Can take numbers away from their users"))]
 
     def __str__(self) -> str:
         return mask_phone(self.number)

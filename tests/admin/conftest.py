@@ -21,6 +21,8 @@ PERMISSIONS = [
     "stop_recipient",
     "unlock_recipient",
     "lift_budget",
+    "view_phonenumber",
+    "reset_phonenumber",
 ]
 
 StaffFactory = Callable[..., Client]
