@@ -8,6 +8,10 @@ VENV := .venv
 PY := $(VENV)/bin/python
 PIP := $(PY) -m pip install --quiet --disable-pip-version-check
 
+# Languages whose catalogs are in django_d7verify/locale.
+LANGUAGES ?= $(notdir $(wildcard django_d7verify/locale/*))
+SCREENSHOTS ?= .screenshots
+
 # Where `make test-databases` finds the servers; test databases are made beside those named here.
 POSTGRESQL_URL ?= postgresql://postgres@127.0.0.1:5432/postgres
 MARIADB_URL ?= mysql://root@127.0.0.1:3306/test
@@ -18,7 +22,7 @@ PYTEST := $(PY) -m pytest -n 4
 DATABASE_FREE := --ignore=tests/emulator --ignore=tests/clients --ignore=tests/test_texts.py
 HARNESS := D7VERIFY_HARNESS=1 $(PY) -m pytest tests/harness
 
-.PHONY: demo test test-databases test-postgresql test-mariadb test-processes mutations lint style types migrations clean
+.PHONY: demo test test-databases test-postgresql test-mariadb test-processes test-browser mutations messages lint style types migrations clean
 
 demo: $(VENV)/.installed
 	@$(PY) example_project/manage.py demo $(ARGS)
@@ -40,9 +44,19 @@ test-processes: $(VENV)/.installed-databases
 	D7VERIFY_TEST_DATABASE_URL=$(POSTGRESQL_URL) $(HARNESS) $(ARGS)
 	D7VERIFY_TEST_DATABASE_URL=$(MARIADB_URL) $(HARNESS) $(ARGS)
 
+# The pages in the system's Chromium, or in that of D7VERIFY_CHROMIUM; pictures of each are kept.
+test-browser: $(VENV)/.installed-browser
+	D7VERIFY_BROWSER=1 D7VERIFY_SCREENSHOTS=$(SCREENSHOTS) $(PY) -m pytest tests/browser $(ARGS)
+
 # Every clause of every conditional UPDATE, dropped in a copy: each must make a test fail.
 mutations: $(VENV)/.installed
 	$(PY) tests/mutations.py
+
+# Texts into the catalogs, and these into what is read at run time. A new language:
+# make messages LANGUAGES="et ar fr", and then the same again once it is translated. Needs gettext.
+messages: $(VENV)/.installed
+	cd django_d7verify && ../$(PY) -m django makemessages $(LANGUAGES:%=-l %) --no-location --ignore "emulator/*"
+	cd django_d7verify && ../$(PY) -m django compilemessages $(LANGUAGES:%=-l %)
 
 lint: style types migrations
 
@@ -57,7 +71,7 @@ migrations: $(VENV)/.installed
 	$(PY) example_project/manage.py makemigrations --check --dry-run
 
 clean:
-	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) .screenshots build dist .mypy_cache .pytest_cache .ruff_cache
 
 # Run again only where pyproject.toml is newer. pip leaves alone what fits already.
 
@@ -71,6 +85,10 @@ $(VENV)/.installed: pyproject.toml
 
 $(VENV)/.installed-databases: pyproject.toml $(VENV)/.installed
 	@$(PIP) --editable '.[postgresql,mariadb]'
+	@touch $@
+
+$(VENV)/.installed-browser: pyproject.toml $(VENV)/.installed
+	@$(PIP) --editable '.[browser]'
 	@touch $@
 
 $(VENV)/.installed-lint: pyproject.toml $(VENV)/.installed

@@ -90,9 +90,7 @@ def assert_accessible(page: Page, name: str) -> None:
 
 
 @pytest.mark.parametrize("look", LOOKS)
-def test_signing_in(
-    make_context: Callable[..., BrowserContext], look: str, screenshots: Path
-):
+def test_signing_in(make_context: Callable[..., BrowserContext], look: str, screenshots: Path):
     look_at(make_context(**LOOKS[look]).new_page(), visit_login, look, screenshots)
 
 
