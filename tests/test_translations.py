@@ -30,18 +30,18 @@ Catalog = dict[str, tuple[str, list[str]]]
 
 def read_catalog(language: str) -> Catalog:
     """The entries of a .po file that are in use; fails for a fuzzy one."""
-    text = (LOCALE / language / "LC_MESSAGES" / "django.po").read_text()
+    written = (LOCALE / language / "LC_MESSAGES" / "django.po").read_text()
     catalog: Catalog = {}
-    for block in text.split("\n\n"):
+    for block in written.split("\n\n"):
         lines = [line for line in block.splitlines() if not line.startswith("#~")]
         assert not any(line.startswith("#,") and "fuzzy" in line for line in lines), block
         found: dict[str, str] = {}
         name = ""
         for line in lines:
-            if line.startswith("msg"):
-                name, _, line = line.partition(" ")
-            if line.startswith('"'):
-                found[name] = found.get(name, "") + ast.literal_eval(line)
+            key, _, text = line.partition('"')
+            name = key.strip() or name
+            if text:
+                found[name] = found.get(name, "") + ast.literal_eval(f'"{text}')
         if found.get("msgid"):
             forms = [found[key] for key in sorted(found) if key.startswith("msgstr")]
             catalog[found["msgid"]] = (found.get("msgid_plural", ""), forms)

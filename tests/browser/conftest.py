@@ -99,7 +99,7 @@ def live_server(site: Any, owner: Any) -> Iterator[LiveServer]:
 
 @pytest.fixture
 def make_context(chromium: Browser, live_server: Any) -> Iterator[Callable[..., BrowserContext]]:
-    """A browser of one person; fails at the end where a page broke its policy or a script failed."""
+    """Browsers; fails at the end where a page broke its policy or a script failed."""
     made: list[tuple[BrowserContext, list[str]]] = []
 
     def make(**options: Any) -> BrowserContext:
@@ -118,7 +118,7 @@ def make_context(chromium: Browser, live_server: Any) -> Iterator[Callable[..., 
     for context, problems in made:
         for page in context.pages:
             if context_runs_scripts(page):
-                problems += page.evaluate("window.policyReports || []")
+                problems.extend(page.evaluate("window.policyReports || []"))
         context.close()
         assert not problems
 

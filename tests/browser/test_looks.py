@@ -1,8 +1,9 @@
-"""Every page in light, dark, narrow, and from right to left: no violation, and a picture of each."""
+"""Every page, light, dark, narrow and from right to left: no violation, and a picture of each."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,11 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from django.contrib.auth import get_user_model
 from django.test import Client
+from django.utils import timezone
 from playwright.sync_api import BrowserContext, Page
 
+from django_d7verify.models import Pin
+from django_d7verify.words import Delivery
 from tests.conftest import NUMBER
 from tests.stories.site import OTHER_NUMBER, make_wrong
 
@@ -45,6 +49,8 @@ def visit_login(page: Page) -> Iterator[str]:
     yield "number-wrong"
     send(page, "recipient", NUMBER)
     yield "code"
+    page.locator("input[name=otp_code]").fill("314159")
+    yield "code-typed"
     send(page, "otp_code", make_wrong(newest_code()))
     yield "code-wrong"
     page.locator("form[data-d7v-resend]").evaluate("form => form.submit()")
@@ -65,6 +71,9 @@ def visit_change(page: Page) -> Iterator[str]:
     page.locator("a.d7v-main").click()
     yield "change"
     send(page, "recipient", OTHER_NUMBER)
+    delivered_at = timezone.now() - timedelta(seconds=20)
+    Pin.objects.update(delivery=Delivery.DELIVERED, delivery_at=delivered_at)
+    page.reload()
     yield "change-code"
     send(page, "otp_code", newest_code(OTHER_NUMBER))
     page.goto("/login/change/done/")
