@@ -6,8 +6,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
+from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
-from django.db.models import Model
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -48,11 +49,17 @@ class ReadOnlyAdmin(_Admin):
     #: Any other order would sort the table.
     sortable_by = ()
     list_per_page = 50
-    #: No "select all": acts are on what was looked at.
-    actions_selection_counter = False
 
     class Media:
         css = {"all": [STYLESHEET]}
+
+    def response_action(
+        self, request: HttpRequest, queryset: QuerySet[Any, Any], *args: Any, **kwargs: Any
+    ) -> Any:
+        """Act on the rows that were looked at, never on all of a table."""
+        if request.POST.get("select_across") == "1":
+            raise PermissionDenied
+        return super().response_action(request, queryset, *args, **kwargs)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Never."""

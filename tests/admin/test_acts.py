@@ -206,3 +206,11 @@ def test_a_budget_is_lifted_by_who_may(make_staff: StaffFactory, used_up: Budget
     viewer.post(BUDGETS, {"action": "lift", "_selected_action": [used_up.pk]})
     assert not Event.objects.filter(kind=EventKind.LIFTED).exists()
     assert "1 of 1" in read(viewer, f"{BUDGETS}{used_up.pk}/change/")
+
+
+def test_no_act_is_on_a_whole_table(staff: Client) -> None:
+    otp_id = services.send_otp(NUMBER).otp_id
+    form = {"action": "cancel", "_selected_action": [otp_id], "select_across": "1"}
+    assert staff.post(SESSIONS, form).status_code == 403
+    assert services.get_otp(otp_id).status == "OPEN"
+    assert "across all pages" not in read(staff, SESSIONS)
