@@ -35,8 +35,14 @@ class PhoneOTPBackend(ModelBackend):
         """
         if otp_id is None or otp_code is None:
             return None
-        requester = edge.make_requester(request) if request is not None else None
         try:
-            return services.verify_login(otp_id, otp_code, requester=requester).user
+            if request is None:
+                return services.verify_login(otp_id, otp_code).user
+            edge.check_attempt(request)
+            requester = edge.make_requester(request)
+            result = services.verify_login(otp_id, otp_code, requester=requester)
         except D7VerifyError:
             return None
+        if not result.approved:
+            edge.count_wrong_code(request)
+        return result.user

@@ -37,10 +37,15 @@ class ThreadDispatcher(Dispatcher):
     """
 
     def __init__(self) -> None:
+        self._begin()
+        # Its threads are not in the child, and its lock may have been held.
+        if hasattr(os, "register_at_fork"):  # Not on Windows, which does not fork.
+            os.register_at_fork(after_in_child=self._begin)
+
+    def _begin(self) -> None:
         self._changed = threading.Condition()
         self._waiting = 0
         self._pool: ThreadPoolExecutor | None = None
-        self._pid = 0
 
     def dispatch(self, otp_id: str, generation: int) -> None:
         """Take the code, or raise ``GatewayUnreachable`` where too many wait."""
@@ -57,9 +62,8 @@ class ThreadDispatcher(Dispatcher):
             return self._changed.wait_for(lambda: not self._waiting, timeout_seconds)
 
     def _get_pool(self) -> ThreadPoolExecutor:
-        if self._pool is None or self._pid != os.getpid():
+        if self._pool is None:
             self._pool = ThreadPoolExecutor(conf.DISPATCH_THREADS, thread_name_prefix="d7verify")
-            self._pid, self._waiting = os.getpid(), 0
         return self._pool
 
     def _work(self, otp_id: str, generation: int) -> None:

@@ -74,9 +74,12 @@ class ModelPhoneStore(PhoneStore):
     @sensitive_variables()
     def bind(self, user: Any, number: str, *, now: datetime) -> str:
         """Replace the primary one; it is then nobody's."""
+        users = get_user_model()._base_manager.using(router.db_for_write(PhoneNumber))
         with _transaction():
-            rows = PhoneNumber.objects.filter(primary_of=user.pk).select_for_update()
-            before = [row.number for row in rows]
+            # Of two binds at once the second sees the first one's number, even where there was
+            # no row of numbers to lock.
+            users.select_for_update().filter(pk=user.pk).first()
+            before = [row.number for row in PhoneNumber.objects.filter(primary_of=user.pk)]
             PhoneNumber.objects.filter(primary_of=user.pk).exclude(number=number).delete()
             if not PhoneNumber.objects.filter(user=user.pk, number=number).update(
                 primary_of=user.pk, verified_at=now

@@ -62,7 +62,14 @@ def render_content(
 def render_notice(name: str, *, language: str) -> str:
     """The text ``d7verify/<name>.txt``, which has no code in it. *language* as above."""
     with translation.override(language or translation.get_language()):
-        return render_to_string(f"d7verify/{name}.txt").strip()
+        try:
+            return render_to_string(f"d7verify/{name}.txt").strip()
+        except TemplateDoesNotExist:
+            # As above. There is one notice so far.
+            return _(
+                "Your account has a new phone number. If that was not you, please contact us at "
+                "once."
+            )
 
 
 class TextRefused(ValueError):

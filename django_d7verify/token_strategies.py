@@ -21,6 +21,11 @@ from .exceptions import ConfigurationError
 BACKEND = "django_d7verify.backends.PhoneOTPBackend"
 
 
+def log_in(request: HttpRequest, user: Any) -> None:
+    """Django's ``login`` by our backend: the session gets a new key."""
+    login(request, user, backend=BACKEND)
+
+
 class TokenStrategy(ABC):
     """
     How a client stays logged in. Made for each login, before the code is tried.
@@ -51,7 +56,7 @@ class SessionStrategy(TokenStrategy):
 
     def issue(self, request: HttpRequest, user: Any) -> dict[str, Any]:
         """Django's ``login``, which gives the session a new key: ``{"csrf_token"}``."""
-        login(request, user, backend=BACKEND)
+        log_in(request, user)
         return {"csrf_token": get_token(request)}
 
 

@@ -82,7 +82,7 @@ OPEN_AT: dict[str, list[dict[str, Any]]] = {
 PIN_CLAIMED: dict[str, list[dict[str, Any]]] = {
     "_mark: session=session": [{"session": uuid.uuid4()}],
     "_mark: generation=generation": [{"generation": 2}, {"generation": 4}],
-    "_mark: status__in=before": [
+    "_mark: status=before": [
         {"status": status} for status in PinStatus.values if status != PinStatus.CLAIMED
     ],
 }
@@ -295,7 +295,18 @@ CHANGES: dict[str, list[Change]] = {
                 ],
                 "consumed_at=None": [{"consumed_at": NOW - INSTANT}],
             },
-        )
+        ),
+        Change(
+            row={"status": SessionStatus.APPROVED, "approved_at": NOW},
+            call={
+                "otp_id": with_pk,
+                "purpose": "verify",
+                "now": NOW,
+                "max_age": timedelta(seconds=300),
+                "language": "et",
+            },
+            changes={"consumed_at": NOW, "language": "et"},
+        ),
     ],
     "Pin.mark_sent": [
         Change(
@@ -315,19 +326,17 @@ CHANGES: dict[str, list[Change]] = {
     ],
     "Pin.mark_not_sent": [
         Change(
-            row={"generation": 3},
-            call={"session": lambda pin: pin.session_id, "generation": 3},
+            row={"generation": 3, "status": before},
+            call={"session": lambda pin: pin.session_id, "generation": 3, "before": before},
             changes={"status": PinStatus.NOT_SENT},
             refusals={
                 **PIN_CLAIMED,
-                "_mark: status__in=before": [
-                    {"status": status}
-                    for status in PinStatus.values
-                    if status not in {PinStatus.QUEUED, PinStatus.CLAIMED}
+                "_mark: status=before": [
+                    {"status": status} for status in PinStatus.values if status != before
                 ],
             },
-            accepts=[{"status": PinStatus.QUEUED}],
         )
+        for before in [PinStatus.QUEUED, PinStatus.CLAIMED]
     ],
     "Pin.claim_queued": [
         Change(

@@ -28,9 +28,10 @@ class LoginSendView(OTPView):
     def post(self, request: Request) -> Response:
         """Answer 202 and the session, whoever's the number is."""
         data = validate(LoginInput, request)
+        strategy = get_token_strategy()
         edge.claim_send(request)
         otp = services.send_login_otp(data["recipient"], requester=edge.make_requester(request))
-        if get_token_strategy().needs_csrf:
+        if strategy.needs_csrf:
             get_token(request._request)  # Sets the cookie that the next call answers for.
         return Response(describe(otp), status=status.HTTP_202_ACCEPTED)
 

@@ -24,8 +24,6 @@ from .sessions import OTPSession
 #: Events that answer an attempt: what they do not count was charged and never answered.
 _ANSWERS = (EventKind.WRONG_CODE, EventKind.LOCKED, EventKind.APPROVED)
 
-_UNSENT = (PinStatus.QUEUED, PinStatus.CLAIMED)
-
 
 class PinQuerySet(models.QuerySet["Pin"]):
     """The codes of sessions, and what became of the messages that carried them."""
@@ -93,9 +91,9 @@ class PinQuerySet(models.QuerySet["Pin"]):
         """No whole answer came: it may be on its way."""
         return self._mark(session, generation, PinStatus.UNCERTAIN)
 
-    def mark_not_sent(self, session: uuid.UUID, generation: int) -> bool:
-        """It surely did not leave, and no worker will send it."""
-        return self._mark(session, generation, PinStatus.NOT_SENT, before=_UNSENT)
+    def mark_not_sent(self, session: uuid.UUID, generation: int, *, before: PinStatus) -> bool:
+        """It surely did not leave: still queued, or claimed by the caller, who knows."""
+        return self._mark(session, generation, PinStatus.NOT_SENT, before=before)
 
     def _mark(
         self,
@@ -103,10 +101,10 @@ class PinQuerySet(models.QuerySet["Pin"]):
         generation: int,
         status: PinStatus,
         *,
-        before: Collection[PinStatus] = (PinStatus.CLAIMED,),
+        before: PinStatus = PinStatus.CLAIMED,
         **changes: Any,
     ) -> bool:
-        rows = self.filter(session=session, generation=generation, status__in=before)
+        rows = self.filter(session=session, generation=generation, status=before)
         return rows.update(status=status, **changes) == 1
 
 

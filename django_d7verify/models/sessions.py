@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import models
 from django.db.models import F, Q
@@ -145,9 +146,9 @@ class OTPSessionQuerySet(models.QuerySet["OTPSession"]):
         return rows.update(attempts=F("attempts") - 1) == 1
 
     def claim_proof(
-        self, otp_id: uuid.UUID, *, purpose: str, now: datetime, max_age: timedelta
+        self, otp_id: uuid.UUID, *, purpose: str, now: datetime, max_age: timedelta, **learnt: Any
     ) -> bool:
-        """Use the approval, once, while it is fresh."""
+        """Use the approval, once, while it is fresh; *learnt* are columns that it fills."""
         rows = self.filter(
             pk=otp_id,
             purpose=purpose,
@@ -155,7 +156,7 @@ class OTPSessionQuerySet(models.QuerySet["OTPSession"]):
             approved_at__gt=now - max_age,
             consumed_at=None,
         )
-        return rows.update(consumed_at=now) == 1
+        return rows.update(consumed_at=now, **learnt) == 1
 
 
 class OTPSession(models.Model):

@@ -7,6 +7,8 @@ An answer may be lost. The digests of attempts without one are kept till it come
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from django.views.decorators.debug import sensitive_variables
 
 from django_d7verify import codes, limits
@@ -20,6 +22,7 @@ from django_d7verify.exceptions import (
     SessionClosed,
 )
 from django_d7verify.gateways import get_gateway
+from django_d7verify.gateways.base import Gateway
 from django_d7verify.models import OTPSession, Pin
 from django_d7verify.transactions import run_durably
 from django_d7verify.words import (
@@ -40,31 +43,34 @@ from .attempts import (
 from .states import VerifyResult, get_snapshot
 
 _NOT_ASKED = (GatewayRefused, GatewayUnreachable, ConfigurationError)
-#: Why a provider does not compare a code whose reference is made up.
+#: Why a provider does not compare a code whose reference is made up, or was too old.
 _UNKNOWN = {GatewayReason.UNKNOWN_REFERENCE, GatewayReason.EXPIRED, GatewayReason.OTHER}
 
 
 @sensitive_variables()
-def try_provider(attempt: Attempt, code: str, pin: Pin) -> VerifyResult:
+def try_provider(
+    attempt: Attempt, code: str, pin: Pin, *, was_compared: bool = False
+) -> VerifyResult:
     """
     Ask the provider that made *pin* about *code*; charged and committed first.
 
-    Raises as ``verify_otp``.
+    *was_compared*: with a code of ours before, so the charge stays even where the provider cannot
+    be asked. Raises as ``verify_otp``.
     """
     digest = codes.make_digest(code, pin.make_binding(), secret=conf.SECRET_KEYS[0])
     tried = f"{pin.generation}:{digest}"
     charged = f"{attempt.unanswered} {tried}".strip()
     run_durably(_charge, attempt, charged)
     try:
-        verdict = _ask(pin, code, was_asked=tried in attempt.unanswered.split())
-        verdict = _hide(verdict) if attempt.session.hidden else verdict
+        was_asked = tried in attempt.unanswered.split()
+        verdict = _ask(pin, code, was_asked=was_asked, hidden=attempt.session.hidden)
     except _NOT_ASKED as error:
-        if attempt.session.hidden and getattr(error, "reason", "") in _UNKNOWN:
-            # A reference that the provider never gave: of a decoy, or of a code not sent yet.
-            run_durably(_mark_answered_wrong, attempt, charged, Verdict.WRONG)
-            return report_wrong(attempt)
-        run_durably(_release, attempt, charged, error)
-        if getattr(error, "reason", "") == GatewayReason.UNKNOWN_REFERENCE:
+        reason = getattr(error, "reason", ConfigurationError.code)
+        if was_compared:
+            run_durably(_mark_answered_wrong, attempt, charged, reason)
+            raise
+        run_durably(_release, attempt, charged, reason)
+        if reason == GatewayReason.UNKNOWN_REFERENCE:
             raise SessionClosed from None
         raise
     except GatewayUncertain as error:
@@ -73,15 +79,11 @@ def try_provider(attempt: Attempt, code: str, pin: Pin) -> VerifyResult:
         raise
     if _is_approved(attempt, verdict, tried):
         return report_approved(attempt)
-    run_durably(_mark_answered_wrong, attempt, charged, verdict)
+    reason = "" if verdict == Verdict.WRONG else verdict.value
+    run_durably(_mark_answered_wrong, attempt, charged, reason)
     if verdict == Verdict.EXPIRED:
         raise SessionClosed
     return report_wrong(attempt)
-
-
-def _hide(verdict: Verdict) -> Verdict:
-    # That a code has expired at the provider would tell that there is one.
-    return Verdict.WRONG if verdict == Verdict.EXPIRED else verdict
 
 
 def _charge(attempt: Attempt, charged: str) -> None:
@@ -99,28 +101,38 @@ def _charge(attempt: Attempt, charged: str) -> None:
 
 
 @sensitive_variables()
-def _ask(pin: Pin, code: str, *, was_asked: bool) -> Verdict:
+def _ask(pin: Pin, code: str, *, was_asked: bool, hidden: bool) -> Verdict:
     gateway = get_gateway(pin.gateway)
-    with gateway.breaker:
-        verdict = gateway.verify(pin.reference, code)
+    verdict = _hear(gateway, lambda: gateway.verify(pin.reference, code), hidden=hidden)
     if verdict != Verdict.WRONG or not was_asked:
         return verdict
     # Its answer was lost, and some providers say "wrong" to a code that was used: ask what became
     # of it. The code has been compared by now, so no error here means that it was not.
     try:
-        with gateway.breaker:
-            report = gateway.get_verdict(pin.reference)
+        report = _hear(gateway, lambda: gateway.get_verdict(pin.reference), hidden=hidden)
     except (GatewayError, ConfigurationError) as error:
         raise GatewayUncertain(f"No report on an attempt: {error}") from None
     return Verdict.ALREADY_APPROVED if report == Verdict.APPROVED else Verdict.WRONG
 
 
-def _release(attempt: Attempt, charged: str, error: Exception) -> None:
+def _hear(gateway: Gateway, call: Callable[[], Verdict], *, hidden: bool) -> Verdict:
+    # Of a hidden session, nothing that tells whether the provider knows of it: a decoy's
+    # reference it never gave.
+    try:
+        with gateway.breaker:
+            verdict = call()
+    except GatewayRefused as error:
+        if hidden and error.reason in _UNKNOWN:
+            return Verdict.WRONG
+        raise
+    return Verdict.WRONG if hidden and verdict == Verdict.EXPIRED else verdict
+
+
+def _release(attempt: Attempt, charged: str, reason: str) -> None:
     otp_id = attempt.session.otp_id
     OTPSession.objects.mark_answered(otp_id, read=charged, left=attempt.unanswered)
     OTPSession.objects.release_attempt(otp_id)
     limits.release_failure(attempt.number, owned=attempt.session.owned)
-    reason = getattr(error, "reason", ConfigurationError.code)
     attempt.make_event(EventKind.NOT_COMPARED, reason=reason).save(force_insert=True)
 
 
@@ -158,11 +170,10 @@ def _mark_provider_approved(attempt: Attempt, only_unanswered: str | None) -> No
     attempt.make_event(EventKind.APPROVED).save(force_insert=True)
 
 
-def _mark_answered_wrong(attempt: Attempt, charged: str, verdict: Verdict) -> None:
+def _mark_answered_wrong(attempt: Attempt, charged: str, reason: str) -> None:
     otp_id = attempt.session.otp_id
     if attempt.unanswered:
         OTPSession.objects.mark_answered(otp_id, read=charged, left=attempt.unanswered)
     elif not attempt.left:
         OTPSession.objects.mark_locked(otp_id, read=charged)
-    reason = "" if verdict == Verdict.WRONG else verdict.value
     attempt.make_wrong_event(reason=reason).save(force_insert=True)

@@ -111,6 +111,7 @@ def _take(outgoing: Outgoing) -> bool:
     except ConfigurationError as error:
         _mark_failure(outgoing, error)
         return False
+    pin.status = PinStatus.CLAIMED
     return run_durably(
         Pin.objects.claim_queued,
         pin.session_id,
@@ -132,7 +133,7 @@ def _make_queued(snapshot: Snapshot, pin: Pin, now: datetime) -> Outgoing:
         gateway=gateway,
         now=now,
         dispatcher=get_dispatcher(hidden=session.hidden),
-        successors=find_successors(gateway),
+        successors=find_successors(gateway, hidden=session.hidden),
         reference=snapshot.find_reference(gateway.alias),
         expired_before=before[0] if before else None,
     )
@@ -239,8 +240,13 @@ def _mark_failure(outgoing: Outgoing, error: GatewayError | ConfigurationError) 
 
 
 def _mark_unsent(outgoing: Outgoing, kind: EventKind, reason: str = "", answer: str = "") -> None:
-    if Pin.objects.mark_not_sent(outgoing.pin.session_id, outgoing.pin.generation):
+    if _mark_not_sent(outgoing.pin):
         outgoing.make_event(kind, reason=reason, answer=answer).save(force_insert=True)
+
+
+def _mark_not_sent(pin: Pin) -> bool:
+    # As we know it: one that a worker has taken from the queue since may be on its way.
+    return Pin.objects.mark_not_sent(pin.session_id, pin.generation, before=PinStatus(pin.status))
 
 
 def _release(outgoing: Outgoing, error: GatewayError | ConfigurationError) -> bool:
@@ -270,7 +276,7 @@ def _try_release(outgoing: Outgoing, error: GatewayError | ConfigurationError) -
     )
     for scope in outgoing.pin.budgets.split():
         limits.release_budget(scope)
-    if not Pin.objects.mark_not_sent(session.otp_id, outgoing.pin.generation):
+    if not _mark_not_sent(outgoing.pin):
         raise _Taken
     outgoing.make_event(
         EventKind.NOT_SENT, reason=reason, answer=getattr(error, "answer", "")

@@ -69,7 +69,7 @@ def send_login_otp(
         purpose=_PURPOSE,
         requester=requester,
         now=now,
-        user=user if is_known else None,
+        # The session gets its user with the login: a column more would take time to check.
         owned=False,
         hidden=True,
         decoy=not is_known and (user is not None or not conf.SIGN_UP),
@@ -112,17 +112,18 @@ def verify_login(
 def _log_in(otp: OTP, now: datetime) -> tuple[Any, bool]:
     """The user that an approved session logs in, and whether they are new; uses it up."""
     session = get_snapshot(otp.otp_id).session
-    run_durably(_consume, session, now)
     user, created = _find_user(session, now)
     if user is None or not user.is_active:
         raise SessionClosed("No active user has the number.")
+    run_durably(_consume, session, user, now)
     logger.info("%s logged in.", otp.masked_recipient)
     return user, created
 
 
-def _consume(session: OTPSession, now: datetime) -> None:
+def _consume(session: OTPSession, user: Any, now: datetime) -> None:
+    max_age = timedelta(seconds=_LOGIN_SECONDS)
     if not OTPSession.objects.claim_proof(
-        session.otp_id, purpose=_PURPOSE, now=now, max_age=timedelta(seconds=_LOGIN_SECONDS)
+        session.otp_id, purpose=_PURPOSE, now=now, max_age=max_age, user=user
     ):
         raise SessionClosed
     Event(
@@ -143,7 +144,7 @@ def _find_user(session: OTPSession, now: datetime) -> tuple[Any, bool]:
         return user, False
     if not session.hidden:
         return session.user, False
-    if session.user_id is not None or not conf.SIGN_UP:
+    if not conf.SIGN_UP:
         return None, False
     try:
         return store.create_user(session.recipient_id, now=now), True

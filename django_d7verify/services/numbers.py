@@ -64,7 +64,7 @@ def bind_number(
     if session.user_id is None or session.user_id != user.pk:
         raise SessionClosed
     run_durably(_consume, session, now)
-    old = get_phone_store().bind(user, session.recipient_id, now=now)
+    old = _canonical(get_phone_store().bind(user, session.recipient_id, now=now))
     run_durably(_record_change, session, old, user, now)
     logger.info(
         "%s bound in place of %s.", otp.masked_recipient, mask_phone(old) if old else "none"
@@ -139,7 +139,7 @@ def reset_numbers(user: Any, *, by: Any, now: datetime | None = None) -> int:
     now = now or timezone.now()
     numbers = get_phone_store().remove_all(user)
     for number in numbers:
-        run_durably(_record, EventKind.FACTOR_RESET, number, by, now)
+        run_durably(_record, EventKind.FACTOR_RESET, _canonical(number), by, now)
     logger.info("%d numbers reset by staff.", len(numbers))
     signals.numbers_reset.send_robust(sender=OTPSession, user=user, by=by)
     return len(numbers)
@@ -147,7 +147,15 @@ def reset_numbers(user: Any, *, by: Any, now: datetime | None = None) -> int:
 
 @sensitive_variables()
 def _record(kind: EventKind, number: str, by: Any, now: datetime) -> None:
-    # A store of the site's own may know numbers that were never sent to, or spell them otherwise.
-    number = parse_phone(number).number
-    Recipient.objects.bulk_create([Recipient(number=number)], ignore_conflicts=True)
-    Event(recipient_id=number, by=by, kind=kind, at=now).save(force_insert=True)
+    if number:  # Maybe never sent to.
+        Recipient.objects.bulk_create([Recipient(number=number)], ignore_conflicts=True)
+    Event(recipient_id=number or None, by=by, kind=kind, at=now).save(force_insert=True)
+
+
+@sensitive_variables()
+def _canonical(number: str) -> str:
+    # A store of the site's own may spell numbers otherwise, and keep what is none.
+    try:
+        return parse_phone(number).number
+    except ValueError:
+        return ""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import cast
@@ -97,7 +96,7 @@ def make_outgoing(
         gateway=gateway,
         now=now,
         dispatcher=dispatcher,
-        successors=find_successors(gateway),
+        successors=find_successors(gateway, hidden=session.hidden),
         scopes=limits.find_scopes(session.recipient_id, session.country),
         reference=reference,
         expired_before=expired_before,
@@ -129,13 +128,19 @@ def make_rerouted(outgoing: Outgoing) -> Outgoing:
     return rerouted
 
 
-def find_successors(gateway: Gateway) -> list[Gateway]:
-    """Where to turn while the code surely was not sent by *gateway*."""
-    return [get_gateway(alias) for alias in conf.get_failover(gateway.alias)]
+def find_successors(gateway: Gateway, *, hidden: bool) -> list[Gateway]:
+    """
+    Where to turn while the code surely was not sent by *gateway*.
+
+    For a *hidden* session never to one that makes codes: it would be asked about those of known
+    people only, and that could be seen.
+    """
+    found = [get_gateway(alias) for alias in conf.get_failover(gateway.alias)]
+    return [successor for successor in found if not (hidden and successor.makes_codes)]
 
 
 def _make_pin(session: OTPSession, rules: Purpose, gateway: Gateway, now: datetime) -> Pin:
-    pin = Pin(
+    return Pin(
         session=session,
         generation=session.generation,
         gateway=gateway.alias,
@@ -144,11 +149,6 @@ def _make_pin(session: OTPSession, rules: Purpose, gateway: Gateway, now: dateti
         created_at=now,
         expires_at=min(session.expires_at, now + make_lifetime(rules, gateway)),
     )
-    if session.hidden and gateway.makes_codes:
-        # The provider is asked about codes of decoys too, and of those that could not be sent:
-        # an answer takes the same time for all.
-        pin.reference = str(uuid.uuid4())
-    return pin
 
 
 @sensitive_variables()

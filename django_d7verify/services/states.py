@@ -134,6 +134,8 @@ def make_otp(
 ) -> OTP:
     """*session* as a value; *wait_seconds* is when its recipient may be sent to again."""
     status = session.status_at(now)
+    if session.hidden:
+        pins = ()  # How a message fares would tell that there is one.
     is_open = status == SessionStatus.OPEN
     resends_left = is_open and session.resend_count < session.max_resends
     return OTP(

@@ -42,7 +42,7 @@ from .attempts import (
     report_approved,
     report_wrong,
 )
-from .outgoing import get_purpose
+from .outgoing import find_successors, get_purpose
 from .states import OTP, VerifyResult, get_otp, get_snapshot, make_otp, report_refusal
 
 #: Looks at a session before a verify is given up. Each further one means that another attempt or
@@ -100,11 +100,12 @@ def _try(attempt: Attempt, code: str, purpose: str | None) -> VerifyResult:
     if _is_own(code, own) and not session.decoy:
         return _try_own(attempt, is_right=True)
     if session.hidden:
-        return _try_hidden(attempt, code, live)
+        return _try_hidden(attempt, code, live, own)
     # A provider knows the newest code of its session; without a reference, none.
     made = _find_made(pins)
     if made is not None:
-        return try_provider(attempt, _parse(code, [made]), made)
+        parsed = _parse(code, [made, *own])
+        return try_provider(attempt, parsed, made, was_compared=bool(own))
     own = own or [pin for pin in pins if pin.status == PinStatus.QUEUED]
     if own:
         _parse(code, own)
@@ -113,16 +114,29 @@ def _try(attempt: Attempt, code: str, purpose: str | None) -> VerifyResult:
 
 
 @sensitive_variables()
-def _try_hidden(attempt: Attempt, code: str, pins: list[Pin]) -> VerifyResult:
+def _try_hidden(attempt: Attempt, code: str, live: list[Pin], own: list[Pin]) -> VerifyResult:
     """Take the same way with every code that is not right, whatever became of the messages."""
     session = attempt.session
-    rules = get_purpose(session.purpose)
-    alphabet = get_gateway(session.gateway).fixed_alphabet or rules.code_alphabet
-    parsed = _parse(code, [Pin(code_length=rules.code_length, code_alphabet=alphabet)])
-    made = _find_made(pins)
-    if made is not None:
-        return try_provider(attempt, parsed, made)
-    return _try_own(attempt, is_right=False)
+    rules, gateway = get_purpose(session.purpose), get_gateway(session.gateway)
+    shapes = [
+        Pin(
+            code_length=rules.code_length,
+            code_alphabet=carrier.fixed_alphabet or rules.code_alphabet,
+        )
+        for carrier in [gateway, *find_successors(gateway, hidden=True)]
+    ]
+    # Of a test number, a code of its own shape: it was compared.
+    parsed = _parse(code, [*shapes, *own])
+    if not gateway.makes_codes:
+        return _try_own(attempt, is_right=False)
+    # The provider is asked about decoys too, and where another gateway sent a code of ours.
+    made = _find_made(live) or Pin(
+        session=session,
+        generation=session.generation,
+        gateway=gateway.alias,
+        reference=str(uuid.uuid4()),
+    )
+    return try_provider(attempt, parsed, made, was_compared=True)
 
 
 def _find_made(pins: list[Pin]) -> Pin | None:
