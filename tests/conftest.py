@@ -9,6 +9,8 @@ from django.core.cache import cache
 from django_d7verify.emulator import Emulator
 from django_d7verify.gateways import locmem
 
+from .logging_in import held
+
 NUMBER = "+971501234567"
 API_TOKEN = "a-very-secret-api-token"
 
@@ -29,6 +31,8 @@ def emulator(running_emulator: Emulator) -> Emulator:
 def fresh() -> None:
     cache.clear()
     locmem.outbox.clear()
+    locmem.notices.clear()
+    held.clear()
 
 
 def make_d7_settings(emulator: Emulator, **options: Any) -> dict[str, Any]:

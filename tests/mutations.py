@@ -36,6 +36,7 @@ COPIED = [
     "pyproject.toml",
     "tests/__init__.py",
     "tests/conftest.py",
+    "tests/logging_in.py",
     "tests/settings.py",
     "tests/urls.py",
     "tests/mutations.py",

@@ -126,7 +126,10 @@ def is_verified(
 ) -> bool:
     """Whether *user* gave a right code for *purpose* in the last *within_seconds*. One SELECT."""
     since = (now or timezone.now()) - timedelta(seconds=within_seconds)
-    rows = OTPSession.objects.filter(user=user.pk, purpose=purpose, approved_at__gt=since)
+    # Nobody's key is None, which in a filter means the sessions that are nobody's.
+    rows = OTPSession.objects.filter(
+        user__isnull=False, user=user.pk, purpose=purpose, approved_at__gt=since
+    )
     return bool(rows.exists())
 
 
