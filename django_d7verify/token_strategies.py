@@ -9,7 +9,9 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import Any
 
+from django.apps import apps
 from django.contrib.auth import login
+from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest
 from django.middleware.csrf import get_token
 from django.utils.module_loading import import_string
@@ -64,6 +66,8 @@ class DRFTokenStrategy(TokenStrategy):
     """``rest_framework.authtoken``: one token a user, for ever."""
 
     def __init__(self) -> None:
+        if not apps.is_installed("rest_framework.authtoken"):
+            raise ConfigurationError("INSTALLED_APPS has no 'rest_framework.authtoken'.")
         from rest_framework.authtoken.models import Token  # noqa: PLC0415 - an app of its own
 
         self.tokens = Token.objects
@@ -110,7 +114,8 @@ def get_token_strategy() -> TokenStrategy:
     path = conf.TOKEN_STRATEGY
     try:
         strategy = import_string(path)()
-    except (ImportError, TypeError, RuntimeError) as error:  # The latter: not in INSTALLED_APPS.
+    # The latter two: not in INSTALLED_APPS.
+    except (ImportError, TypeError, RuntimeError, ImproperlyConfigured) as error:
         raise ConfigurationError(f"D7VERIFY['TOKEN_STRATEGY']: {error}") from error
     if not isinstance(strategy, TokenStrategy):
         raise ConfigurationError(f"D7VERIFY['TOKEN_STRATEGY']: {path} is no TokenStrategy.")

@@ -29,6 +29,9 @@ INSTALLED_APPS = [
     "django.contrib.admin",
     "django.contrib.staticfiles",
     "rest_framework",
+    # Token strategies, each against the real package.
+    "rest_framework.authtoken",
+    "knox",
     "django_d7verify",
 ]
 MIDDLEWARE = [

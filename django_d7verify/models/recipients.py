@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from django.db import models
+from django.db import connections, models
 from django.db.models import Case, F, Value, When
 from django.db.models.functions import Greatest, Right
 from django.utils.translation import gettext_lazy as _
@@ -23,6 +23,21 @@ LAST_DIGITS = 4
 
 class RecipientQuerySet(models.QuerySet["Recipient"]):
     """The limits of a phone number. Instants are integers, microseconds since 1970."""
+
+    def ensure(self, number: str) -> None:
+        """
+        Make the row where there is none, and lock it: one statement, whether there was one or not.
+
+        Inside the transaction that goes on with it. An insert that only tolerates a conflict
+        would share the lock on MariaDB, and two that go on deadlock.
+        """
+        has_target = connections[self.db].features.supports_update_conflicts_with_target
+        self.bulk_create(
+            [self.model(number=number)],
+            update_conflicts=True,
+            update_fields=["number"],
+            unique_fields=["number"] if has_target else None,
+        )
 
     def claim_send(
         self,

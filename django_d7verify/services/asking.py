@@ -14,6 +14,7 @@ from django.views.decorators.debug import sensitive_variables
 from django_d7verify import codes, limits
 from django_d7verify.conf import conf
 from django_d7verify.exceptions import (
+    DEFAULT_RETRY_AFTER_SECONDS,
     ConfigurationError,
     GatewayError,
     GatewayRefused,
@@ -66,6 +67,9 @@ def try_provider(
         verdict = _ask(pin, code, was_asked=was_asked, hidden=attempt.session.hidden)
     except _NOT_ASKED as error:
         reason = getattr(error, "reason", ConfigurationError.code)
+        if attempt.session.hidden and isinstance(error, GatewayUnreachable):
+            # The breaker's wait would tell of codes that could not be sent.
+            error.retry_after_seconds = DEFAULT_RETRY_AFTER_SECONDS
         if was_compared:
             run_durably(_mark_answered_wrong, attempt, charged, reason)
             raise

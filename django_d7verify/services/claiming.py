@@ -80,6 +80,9 @@ def claim_first(outgoing: Outgoing) -> None:
 
 
 def _try_first(outgoing: Outgoing) -> bool:
+    if outgoing.session.hidden:
+        # A number that logged in before was seen before: who was never seen must not take longer.
+        Recipient.objects.ensure(outgoing.session.recipient_id)
     if not _claim_limits(outgoing):
         return False
     outgoing.session.save(force_insert=True)
