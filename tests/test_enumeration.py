@@ -183,11 +183,14 @@ class Person:
         self.resend()
 
 
-def assert_nothing_tells(world: World, work: Callable[[], None] = deliver) -> list[Any]:
-    """Compare what the three see, step by step; answers what the first saw."""
-    transcripts = [
-        Person(number, world, work).tell() for number in (UNKNOWN, KNOWN, INACTIVE)
-    ]
+def assert_nothing_tells(
+    world: World,
+    *,
+    work: Callable[[], None] = deliver,
+    numbers: tuple[str, ...] = (UNKNOWN, KNOWN, INACTIVE),
+) -> list[Any]:
+    """Compare what they see, step by step; answers what the second saw."""
+    transcripts = [Person(number, world, work).tell() for number in numbers]
     for others in transcripts[1:]:
         for step, (ours, theirs) in enumerate(zip(transcripts[0], others, strict=True)):
             masked = [_mask(one) for one in (ours, theirs)]
@@ -227,7 +230,7 @@ def test_codes_by_a_provider_tell_nothing(world: World, kind: str):
     world.send_by(default=world.make_d7() if made else world.make_texts())
     transcript = assert_nothing_tells(world)
     assert see_statuses(transcript) == {200, 202, 400, 429}
-    assert {message["number"] for message in world.emulator.messages()} == {KNOWN}
+    assert len(world.emulator.messages()) == len(world.emulator.messages(KNOWN)) > 0
 
 
 @pytest.mark.parametrize("kind", ["own", "provider-made"])
@@ -238,15 +241,23 @@ def test_codes_that_still_wait_tell_nothing(world: World, kind: str):
     assert locmem.outbox == []
 
 
-@pytest.mark.parametrize("path", ["/verify/v1/otp/send-otp", "/verify/v1/otp", ""])
-@pytest.mark.parametrize("fault", ["server_error", "no_credit", "too_many", "unauthorized"])
-@pytest.mark.parametrize("kind", ["texts", "provider-made"])
-def test_a_provider_that_fails_tells_nothing(world: World, kind: str, fault: str, path: str):
-    if kind == "texts" and path:
-        path = "/messages/v1/send"
-    world.send_by(default=world.make_d7() if kind == "provider-made" else world.make_texts())
+@pytest.mark.parametrize(
+    ("fault", "path"),
+    [
+        ("server_error", "/messages/v1/send"),
+        ("no_credit", "/messages/v1/send"),
+        ("server_error", "/verify/v1/otp/send-otp"),
+        ("no_credit", "/verify/v1/otp/send-otp"),
+        ("server_error", "/verify/v1/otp"),
+        ("no_credit", "/verify/v1/otp"),
+        ("too_many", "/verify/v1/otp/verify-otp"),
+        ("unauthorized", "/verify/v1/otp/verify-otp"),
+    ],
+)
+def test_a_provider_that_fails_tells_nothing(world: World, fault: str, path: str):
+    world.send_by(default=world.make_d7() if "verify" in path else world.make_texts())
     world.emulator.add_fault(fault, path, times=999)
-    assert_nothing_tells(world)
+    assert_nothing_tells(world, numbers=(UNKNOWN, KNOWN))
 
 
 @pytest.mark.parametrize("kind", ["texts", "provider-made"])
@@ -423,15 +434,14 @@ def without_gc() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("without_gc")
-def test_no_time_tells_known_from_unknown(threads: ThreadDispatcher, capsys: Any):
+def test_no_time_tells_known_from_unknown(threads: ThreadDispatcher, record_property: Any):
     areas = [measure(threads, 1_000_000)]
     while len(areas) < 3 and not all(0.4 <= area <= 0.6 for area in areas[0].values()):
         areas.append(measure(threads, 1_000_000 * (len(areas) + 1)))
+    record_property("areas", areas)
     medians = {
         step: sorted(run[step] for run in areas)[len(areas) // 2] for step in ("send", "verify")
     }
-    with capsys.disabled():
-        print(f"\narea under the ROC curve: {areas}")
     assert all(0.4 <= area <= 0.6 for area in medians.values()), areas
 
 
