@@ -675,6 +675,21 @@ CHANGES: dict[str, list[Change]] = {
             refusals={"scope=scope": [{"scope": "country:LV"}]},
         )
     ],
+    "Budget.mark_lifted": [
+        Change(
+            row={"hour": 1, "day": 0},
+            call={"scope": "country:EE"},
+            changes={"hour": 0},
+            refusals={"scope=scope": [{"scope": "country:LV"}]},
+        ),
+        Change(
+            row={"hour": 0, "day": 1},
+            call={"scope": "country:EE"},
+            changes={"day": 0},
+            # Both together refuse; that one alone does not, the rows above and here show.
+            refusals={"hour=0": [{"day": 0}], "day=0": [{"day": 0}]},
+        ),
+    ],
 }
 
 

@@ -135,7 +135,7 @@ def make_otp(
     """*session* as a value; *wait_seconds* is when its recipient may be sent to again."""
     status = session.status_at(now)
     if session.hidden:
-        pins = ()  # How a message fares would tell that there is one.
+        pins = ()  # What became of a message would tell that there is one.
     is_open = status == SessionStatus.OPEN
     resends_left = is_open and session.resend_count < session.max_resends
     return OTP(
@@ -160,8 +160,6 @@ def _seconds_since(instant: datetime | None, now: datetime) -> int | None:
 
 
 def _seconds_left(session: OTPSession, pins: Sequence[Pin], now: datetime) -> int:
-    if session.hidden:
-        return max(0, -int((now - session.expires_at).total_seconds() // 1))
     # A provider may have answered with a shorter life than it was asked for.
     ends = min([session.expires_at, *(pin.expires_at for pin in pins[:1])])
     return max(0, -int((now - ends).total_seconds() // 1))
