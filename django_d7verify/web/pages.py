@@ -14,7 +14,7 @@ from django.utils.decorators import method_decorator
 from django.utils.html import format_html
 from django.views import View
 from django.views.decorators.csrf import csrf_exempt
-from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 
 from .errands import Errand, Login
 from .flows import Flow
@@ -83,6 +83,7 @@ class Page(View):
         """To a page of ours."""
         return HttpResponseRedirect(reverse(f"d7verify:{url_name}"))
 
+    @sensitive_variables()
     def render_start(self, problem: Problem | None = None, **context: Any) -> HttpResponse:
         """The errand's first page."""
         errand = self.errand
@@ -91,6 +92,7 @@ class Page(View):
             context["code_url"] = reverse(f"d7verify:{errand.code_url}")
         return self.render(errand.start_template, problem, **context)
 
+    @sensitive_variables()
     def render(self, template: str, problem: Problem | None, **context: Any) -> HttpResponse:
         """*template* with what went wrong, or with the note that was left."""
         note = self.flow.take_note() if self.request.method == "GET" else ""

@@ -97,6 +97,21 @@ def test_files_from_elsewhere_and_a_home_elsewhere_are_allowed(browser: Browser,
     assert "form-action 'self' https://app.example;" in policy
 
 
+PATHS = [
+    "",
+    "code/",
+    "resend/",
+    "done/",
+    "change/",
+    "change/code/",
+    "change/resend/",
+    "change/delivery/",
+    "change/done/",
+    "second-factor/",
+    "second-factor/code/",
+    "second-factor/resend/",
+    "second-factor/delivery/",
+]
 RUBBISH: list[dict[str, Any]] = [
     {},
     {"recipient": "\x00", "otp_code": "\x00", "form": "\x00"},
@@ -106,7 +121,7 @@ RUBBISH: list[dict[str, Any]] = [
 ]
 
 
-@pytest.mark.parametrize("path", ["", "code/", "resend/", "done/", "change/", "change/code/"])
+@pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("fields", RUBBISH, ids=range(len(RUBBISH)))
 def test_rubbish_is_never_an_error_of_ours(
     browser: Browser, owner: Any, path: str, fields: dict[str, Any]
