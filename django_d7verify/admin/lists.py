@@ -30,7 +30,7 @@ NOTHING = "\u2013"
 class BoundedPaginator(_Paginator):
     """Pages of the first ``MOST`` rows; no more are counted, and none is stepped over."""
 
-    MOST = 2000
+    MOST = 1000
 
     @cached_property
     def count(self) -> int:

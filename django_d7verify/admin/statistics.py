@@ -19,6 +19,8 @@ from .times import say_duration
 #: Windows to choose from, in days.
 WINDOWS = (7, 30, 90)
 DEFAULT_WINDOW = 30
+#: Of the page's second, for reading days that are not kept yet.
+_WITHIN_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +46,7 @@ def read_window(text: str | None) -> int:
 
 def make_context(days: int) -> dict[str, Any]:
     """What the page shows of the last *days* days. Reads the figures."""
-    statistics = get_statistics(days=days)
+    statistics = get_statistics(days=days, within_seconds=_WITHIN_SECONDS)
     total = statistics.total
     return {
         "statistics": statistics,

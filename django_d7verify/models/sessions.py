@@ -219,7 +219,9 @@ class OTPSession(models.Model):
             models.Index(
                 fields=["created_at", "status", "purpose", "gateway", "country"],
                 name="d7verify_session_facts",
-            )
+            ),
+            # The few that live now, among all that were left open.
+            models.Index(fields=["expires_at"], name="d7verify_session_live"),
         ]
 
     def __str__(self) -> str:

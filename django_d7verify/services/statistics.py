@@ -2,20 +2,22 @@
 What the site's codes come to: sent, delivered, approved, in what time and at what cost.
 
 Counted by the day (UTC) on which a session began, so an approval after midnight belongs to the
-day of its code. One small range of an index per day: no function of the database cuts days, since
-MariaDB without time-zone tables has none.
+day of its code. A day is read by itself, and then kept: no function of the database cuts days,
+since MariaDB without time-zone tables has none, and no window is read twice.
 """
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
+from time import monotonic
 from typing import Any
 
-from django.db.models import Count, F, FloatField, Func, IntegerField, Q, QuerySet, Sum
+from django.core.cache import cache
+from django.db.models import Case, Count, F, FloatField, Func, IntegerField, Q, QuerySet, Sum, When
 from django.utils import timezone
 
 from django_d7verify.models import Pin
@@ -24,6 +26,12 @@ from django_d7verify.words import Delivery, PinStatus, SessionStatus
 _LEFT = (PinStatus.SENT, PinStatus.UNCERTAIN)
 #: From so many seconds on, times to verify are kept in steps of so many.
 _STEPS = ((300, 30), (60, 5))
+#: Codes are resent for so long at the most.
+_LONGEST_SESSION = timedelta(days=1)
+#: Days in which sessions still change: delivery is asked about for two.
+_OPEN_DAYS = 3
+#: For as long as a day can be in a window.
+_KEPT_SECONDS = 100 * 86400
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +92,8 @@ class Statistics:
 
     first_day: date
     last_day: date
+    #: Days that there was no time to read, oldest first; they count as empty.
+    missing: Sequence[date]
     total: Figures
     #: Every day of the window, oldest first.
     by_day: dict[date, Figures]
@@ -93,14 +103,43 @@ class Statistics:
     by_purpose: dict[str, Figures]
 
 
-def get_statistics(*, days: int = 30, now: datetime | None = None) -> Statistics:
-    """The last *days* days, today's so far among them. Two statements a day."""
+def get_statistics(
+    *, days: int = 30, within_seconds: float | None = None, now: datetime | None = None
+) -> Statistics:
+    """
+    The last *days* days, today's so far among them. A statement for each that is not cached.
+
+    Days that nothing changes any more are kept in Django's cache. After *within_seconds* none of
+    them but one is read, newest first: the others are *missing*, and come with the next calls.
+    """
+    begun = monotonic()
     today = (now or timezone.now()).astimezone(UTC).date()
-    window = [today - timedelta(days=ago) for ago in range(days - 1, -1, -1)]
-    return make_statistics(window, [cell for day in window for cell in read_day(day)])
+    window = [today - timedelta(days=ago) for ago in range(days)]
+    known = cache.get_many([_make_key(day) for day in window[_OPEN_DAYS:]])
+    cells = [cell for day in window[:_OPEN_DAYS] for cell in read_day(day)]
+    missing: list[date] = []
+    until = None if within_seconds is None else begun + within_seconds
+    is_late = False
+    for day in window[_OPEN_DAYS:]:
+        key = _make_key(day)
+        if key not in known and is_late:
+            missing.append(day)
+            continue
+        if key not in known:
+            known[key] = read_day(day)
+            cache.set(key, known[key], _KEPT_SECONDS)
+            is_late = until is not None and monotonic() > until
+        cells += known[key]
+    return make_statistics(window[::-1], cells, missing=missing[::-1])
 
 
-def make_statistics(window: list[date], cells: Iterable[Cell]) -> Statistics:
+def _make_key(day: date) -> str:
+    return f"d7verify:statistics:1:{day.isoformat()}"
+
+
+def make_statistics(
+    window: list[date], cells: Iterable[Cell], *, missing: Sequence[date] = ()
+) -> Statistics:
     """*cells*, wherever they were kept, as the statistics of the days of *window*."""
     cells = list(cells)
     by_day = _spread(cells, lambda cell: cell.day)
@@ -108,6 +147,7 @@ def make_statistics(window: list[date], cells: Iterable[Cell]) -> Statistics:
         first_day=window[0],
         last_day=window[-1],
         total=add_figures(cell.figures for cell in cells),
+        missing=missing,
         by_day={day: by_day.get(day, Figures()) for day in window},
         by_country=_spread(cells, lambda cell: cell.country),
         by_gateway=_spread(cells, lambda cell: cell.gateway),
@@ -140,57 +180,58 @@ def _spread(cells: Iterable[Cell], get_key: Callable[[Cell], Any]) -> dict[Any, 
 
 
 def read_day(day: date) -> list[Cell]:
-    """The cells of the sessions that began on *day* (UTC). Two statements."""
-    pins = _find_pins(day)
-    times = _read_times(pins)
-    # A session is counted with its newest code.
+    """The cells of the sessions that began on *day* (UTC), as they stand. One statement."""
+    # A session is counted with its newest code, and by how long its person took.
     newest = Q(generation=F("session__generation"))
-    rows = pins.values("session__purpose", "session__country", "gateway").annotate(
+    approved = newest & Q(session__status=SessionStatus.APPROVED)
+    took = _Seconds("session__approved_at", "session__created_at")
+    rows = _find_pins(day).values(
+        "session__purpose",
+        "session__country",
+        "gateway",
+        took=Case(When(approved, then=took), default=None, output_field=IntegerField()),
+    )
+    counted = rows.order_by().annotate(
         sessions=Count("pk", filter=newest),
         sent=Count("pk", filter=Q(status__in=_LEFT)),
         delivered=Count("pk", filter=Q(delivery=Delivery.DELIVERED)),
-        approved=Count("pk", filter=newest & Q(session__status=SessionStatus.APPROVED)),
         total_cost=Sum("cost"),
     )
-    cells = []
-    for row in rows.order_by():
+    parts: dict[tuple[str, str, str], list[Figures]] = defaultdict(list)
+    for row in counted:
         key = (row["session__purpose"], row["session__country"], row["gateway"])
-        figures = Figures(
-            sessions=row["sessions"],
-            sent=row["sent"],
-            delivered=row["delivered"],
-            approved=row["approved"],
-            cost=row["total_cost"] or Decimal(0),
-            seconds=times.get(key, {}),
-        )
-        cells.append(Cell(day=day, purpose=key[0], country=key[1], gateway=key[2], figures=figures))
-    return cells
+        parts[key].append(_make_figures(row))
+    return [
+        Cell(day=day, purpose=key[0], country=key[1], gateway=key[2], figures=add_figures(figures))
+        for key, figures in parts.items()
+    ]
+
+
+def _make_figures(row: Mapping[str, Any]) -> Figures:
+    """Those of one row: of all that took as many seconds, or were not approved."""
+    took: int | None = row["took"]
+    return Figures(
+        sessions=row["sessions"],
+        sent=row["sent"],
+        delivered=row["delivered"],
+        approved=0 if took is None else row["sessions"],
+        cost=row["total_cost"] or Decimal(0),
+        seconds={} if took is None else {_round_down(took): row["sessions"]},
+    )
 
 
 def _find_pins(day: date) -> QuerySet[Any]:
     start = datetime.combine(day, time(), UTC)
+    end = start + timedelta(days=1)
     return Pin.objects.filter(
         session__created_at__gte=start,
-        session__created_at__lt=start + timedelta(days=1),
+        session__created_at__lt=end,
         # Nothing was ever to be sent to these, or approved.
         session__decoy=False,
+        # Both ends are ranges of an index, so the tables are joined by no look per row.
+        created_at__gte=start,
+        created_at__lt=end + _LONGEST_SESSION,
     )
-
-
-def _read_times(pins: QuerySet[Any]) -> dict[tuple[str, str, str], Counter[int]]:
-    approved = pins.filter(
-        generation=F("session__generation"), session__status=SessionStatus.APPROVED
-    )
-    rows = approved.values_list(
-        "session__purpose",
-        "session__country",
-        "gateway",
-        _Seconds("session__approved_at", "session__created_at"),
-    ).annotate(times=Count("pk"))
-    times: dict[tuple[str, str, str], Counter[int]] = defaultdict(Counter)
-    for purpose, country, gateway, seconds, number in rows.order_by():
-        times[purpose, country, gateway][_round_down(seconds)] += number
-    return times
 
 
 def _round_down(seconds: int) -> int:

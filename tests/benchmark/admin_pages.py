@@ -34,22 +34,22 @@ def find_pages() -> dict[str, str]:
     return {
         "list": _LIST,
         "list, page 30": f"{_LIST}?p=30",
-        "list, any time": f"{_LIST}?period=all",
+        "list, 90 days": f"{_LIST}?period=90",
         **{
             f"status {word}": f"{_LIST}?status={word}"
             for word in ("OPEN", "APPROVED", "EXPIRED", "LOCKED", "CANCELLED", "FAILED")
         },
-        "status OPEN, any time": f"{_LIST}?status=OPEN&period=all",
-        "status LOCKED, any time": f"{_LIST}?status=LOCKED&period=all",
+        "status OPEN, 90 days": f"{_LIST}?status=OPEN&period=90",
+        "status LOCKED, 90 days": f"{_LIST}?status=LOCKED&period=90",
         "a purpose": f"{_LIST}?purpose=change_phone",
-        "a purpose that nobody has, any time": f"{_LIST}?purpose=none&period=all",
+        "a purpose that nobody has, 90 days": f"{_LIST}?purpose=none&period=90",
         "a gateway": f"{_LIST}?gateway=backup",
         "a country": f"{_LIST}?country=FR",
-        "a country that nobody is in, any time": f"{_LIST}?country=XX&period=all",
+        "a country that nobody is in, 90 days": f"{_LIST}?country=XX&period=90",
         "delivery undelivered": f"{_LIST}?delivery=undelivered",
         "delivery queued, 90 days": f"{_LIST}?delivery=queued&period=90",
         "delivery sent, which none has": f"{_LIST}?delivery=sent",
-        "delivery sent, which none has, any time": f"{_LIST}?delivery=sent&period=all",
+        "delivery sent, which none has, 90 days": f"{_LIST}?delivery=sent&period=90",
         "three filters": f"{_LIST}?status=FAILED&country=FR&gateway=backup&period=90",
         "search by number": f"{_LIST}?q=%2B{session.recipient_id[1:]}",
         "search by four digits": f"{_LIST}?q={digits}",
