@@ -30,7 +30,7 @@ NOTHING = "\u2013"
 class BoundedPaginator(_Paginator):
     """Pages of the first ``MOST`` rows; no more are counted, and none is stepped over."""
 
-    MOST = 1000
+    MOST = 500
 
     @cached_property
     def count(self) -> int:

@@ -33,7 +33,7 @@ def find_pages() -> dict[str, str]:
     digits = session.recipient_id[-4:]
     return {
         "list": _LIST,
-        "list, page 30": f"{_LIST}?p=30",
+        "list, page 10": f"{_LIST}?p=10",
         "list, 90 days": f"{_LIST}?period=90",
         **{
             f"status {word}": f"{_LIST}?status={word}"

@@ -95,16 +95,14 @@ def fill(sessions: int, *, days: int = 365) -> None:
         "expires": words["instant"].format(f"{second} + 600"),
         "approved": words["instant"].format(f"{second} + {_SECONDS}"),
     }
-    # The second of two codes is the newest; both stand.
     steps = [
-        (_NUMBERS, numbers, {}),
-        (_SESSIONS, sessions, {}),
-        (_PINS, sessions, {"generation": "1", "where": "true"}),
-        (_PINS, sessions, {"generation": "2", "where": "i % 7 = 0"}),
-        (_EVENTS, sessions, {"kind": "'sent'", "then": names["at"], "where": _IS_SENT}),
+        (_SESSIONS, {}),
+        (_PINS, {"generation": "1", "where": "true"}),
+        # The second of two codes is the newest; both stand.
+        (_PINS, {"generation": "2", "where": "i % 7 = 0"}),
+        (_EVENTS, {"kind": "'sent'", "then": names["at"], "where": _IS_SENT}),
         (
             _EVENTS,
-            sessions,
             {
                 "kind": "'approved'",
                 "then": names["approved"],
@@ -114,16 +112,22 @@ def fill(sessions: int, *, days: int = 365) -> None:
     ]
     with connection.cursor() as cursor:
         rebuild = _drop_indexes(cursor)
-        for statement, count, more in steps:
-            for first in range(1, count + 1, _BATCH):
-                last = min(count, first + _BATCH - 1)
-                series = words["series"] % (first, last)
-                text = statement.format(**{**names, **more, "series": series})
-                cursor.execute(text.replace("%%", "%") if connection.vendor == "sqlite" else text)
-            say(f"{statement.split()[2]}: {count:,}")
+        _run(cursor, _NUMBERS, names, 1, numbers)
+        # Batch by batch, so that rows lie on the disk in the order of time, as they would.
+        for first in range(1, sessions + 1, _BATCH):
+            last = min(sessions, first + _BATCH - 1)
+            for statement, more in steps:
+                _run(cursor, statement, {**names, **more}, first, last)
+            say(f"{last:,} sessions")
         for definition in rebuild:
             cursor.execute(definition)
         cursor.execute("ANALYZE" if connection.vendor == "sqlite" else "VACUUM ANALYZE")
+
+
+def _run(cursor: Any, statement: str, names: dict[str, Any], first: int, last: int) -> None:
+    series = _DIALECTS[connection.vendor]["series"] % (first, last)
+    text = statement.format(**names, series=series)
+    cursor.execute(text.replace("%%", "%") if connection.vendor == "sqlite" else text)
 
 
 def _drop_indexes(cursor: Any) -> list[str]:
