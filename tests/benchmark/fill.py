@@ -33,7 +33,7 @@ _DIALECTS = {
     "sqlite": {
         "series": "(WITH RECURSIVE series(i) AS (SELECT %d UNION ALL SELECT i + 1 FROM series"
         " WHERE i < %d) SELECT i FROM series)",
-        "id": "md5(i)",
+        "id": "md5(CAST(i AS text))",
         "instant": "strftime('%%Y-%%m-%%d %%H:%%M:%%f', {}, 'unixepoch')",
     },
 }
