@@ -363,6 +363,50 @@ def test_e009_a_text_without_the_code_with_two_or_that_cannot_be_sent(site: Any)
     expect("E009", "'pay'", "once")
 
 
+@pytest.mark.parametrize("path", ["nowhere.Thing", "django.conf.settings", "builtins.dict"])
+@pytest.mark.parametrize(
+    ("key", "what"),
+    [
+        ("PHONE_STORE", "PhoneStore"),
+        ("TOKEN_STRATEGY", "TokenStrategy"),
+        ("DISPATCHER", "Dispatcher"),
+    ],
+)
+def test_e010_a_path_to_no_class_of_the_kind(site: Any, key: str, what: str, path: str):
+    configure(site, **{key: path})
+    expect("E010", f"D7VERIFY['{key}']", *([] if "nowhere" in path else [f"not a {what}"]))
+
+
+@pytest.mark.parametrize("number", ["12025550123", "+1 202 555 0123", "+120255501", "reviewer"])
+def test_e011_a_test_number_that_is_none_or_not_in_e164(site: Any, number: str):
+    configure(site, TEST_NUMBERS={number: {"CODE": "314159", "UNTIL": date(2027, 1, 1)}})
+    message = expect("E011", "TEST_NUMBERS", "E.164")
+    assert number not in message.msg
+
+
+def test_e012_sessions_that_are_to_end_need_the_middleware_that_ends_them(site: Any):
+    configure(site, END_OTHER_SESSIONS=True)
+    expect("E012", "END_OTHER_SESSIONS", "MIDDLEWARE")
+    site.MIDDLEWARE = [*site.MIDDLEWARE, "django_d7verify.web.sessions.end_sessions"]
+    assert ids() == []
+
+
+@pytest.mark.parametrize("purpose", ["login", "change_phone", "second_factor"])
+def test_e013_codes_to_a_users_own_number_are_not_for_anybody_to_ask_for(site: Any, purpose: str):
+    configure(site, PURPOSES={purpose: {"PUBLIC": True}})
+    expect("E013", f"'{purpose}'", "PUBLIC")
+    configure(site, PURPOSES={purpose: {"MAX_RESENDS": 2}})
+    assert ids() == []
+
+
+@pytest.mark.parametrize("until", [{}, {"UNTIL": None}])
+def test_e014_a_test_number_without_an_end_for_production(site: Any, until: dict[str, Any]):
+    configure(site, TEST_NUMBERS={"+12025550123": {"CODE": "314159", **until}})
+    message = expect("E014", "TEST_NUMBERS", "UNTIL")
+    assert "+12025550123" not in message.msg
+    assert run(deploy=False) == []
+
+
 def test_w001_a_gateway_for_development(site: Any):
     site.D7VERIFY = {**CHOSEN, "GATEWAYS": {"default": {"BACKEND": LOCMEM}}}
     expect("W001", "'default'", "development")
