@@ -15,6 +15,7 @@ import time_machine
 from django.apps import apps
 from django.core.cache import cache
 from django.core.signals import got_request_exception
+from django.db.models import QuerySet
 from django.dispatch import Signal
 from django.test import Client, RequestFactory
 from django.views.debug import get_exception_reporter_class
@@ -26,10 +27,12 @@ from django_d7verify.edge import make_requester
 from django_d7verify.emulator import Emulator
 from django_d7verify.exceptions import ConfigurationError, D7VerifyError
 from django_d7verify.gateways import get_gateway, locmem
-from django_d7verify.models import Event, OTPSession, Pin, Recipient
+from django_d7verify.models import Event, OTPSession, PhoneNumber, Pin, Recipient
 from django_d7verify.phones import parse_phone
+from django_d7verify.token_strategies import SimpleJWTStrategy
 
 from .conftest import API_TOKEN, NUMBER, make_d7_settings
+from .logging_in import make_user
 from .stories.site import (
     RESEND_PATH,
     SEND_PATH,
@@ -44,7 +47,13 @@ from .stories.site import (
 pytestmark = pytest.mark.django_db
 
 LANDLINE = "+97143331234"
-NUMBERS = (NUMBER[1:], NUMBER[4:], LANDLINE[1:], LANDLINE[4:])
+#: Of a user, of nobody, and what a user changes theirs to.
+KNOWN, UNKNOWN, NEW = "+971561230987", "+971561238765", "+971561236543"
+NUMBERS = tuple(
+    digits
+    for number in (NUMBER, LANDLINE, KNOWN, UNKNOWN, NEW)
+    for digits in (number[1:], number[4:])
+)
 FAULTS = {
     "refuse": {"seconds": 60},
     "too_many": {},
@@ -71,6 +80,8 @@ class World:
     clocks: Clocks
     #: Codes that were typed, right and wrong.
     typed: set[str] = field(default_factory=set)
+    #: What logins gave.
+    issued: set[str] = field(default_factory=set)
     errors: list[BaseException] = field(default_factory=list)
     results: list[Any] = field(default_factory=list)
     sent: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
@@ -82,6 +93,11 @@ class World:
     def verify(self, otp_id: str, code: str) -> None:
         self.typed.add(code)
         self.api.verify(otp_id, code)
+
+    def log_in(self, otp_id: str, code: str) -> None:
+        self.typed.add(code)
+        answer = self.api.post("login/verify/", otp_id=otp_id, otp_code=code)
+        self.issued |= {answer.body[name] for name in ("access", "refresh") if name in answer.body}
 
     def call(self, service: Any, *args: Any, **kwargs: Any) -> Any:
         """The service's result, which is kept like its error."""
@@ -130,6 +146,7 @@ class Traces:
     """What a story left behind, as texts."""
 
     codes: set[str]
+    issued: set[str]
     words: set[str]
     kinds: set[str]
     signals: set[str]
@@ -155,6 +172,7 @@ def told(world: World, emulator: Emulator, settings: Any, caplog: Any) -> Traces
     if kind not in _told:
         disconnects = [listen(name, signal, world) for name, signal in find_signals()]
         tell_story(world)
+        tell_logins(world, settings)
         if kind:
             tell_faults(world, emulator)
         else:
@@ -169,6 +187,7 @@ def gather(world: World, records: list[logging.LogRecord]) -> Traces:
     carried = [f"{name}={value!r}" for record in records for name, value in vars(record).items()]
     return Traces(
         codes=world.codes,
+        issued=world.issued,
         words={str(answer.body.get("code")) for answer in world.api.answers},
         kinds=set(Event.objects.values_list("kind", flat=True)),
         signals={name for name, _ in world.sent},
@@ -181,7 +200,8 @@ def gather(world: World, records: list[logging.LogRecord]) -> Traces:
             for row in model._default_manager.values()
             for name, value in row.items()
         ],
-        audit=[repr(row) for row in Event.objects.values()],
+        # The number beside which an event stands is a key, and no part of what is told.
+        audit=[repr({**row, "recipient_id": ""}) for row in Event.objects.values()],
         cached=[f"{key} {pickle.loads(value)!r}" for key, value in cache._cache.items()],  # noqa: S301
         answers=[f"{answer.body} {dict(answer.headers)}" for answer in world.api.answers],
         sent=[
@@ -197,7 +217,7 @@ def gather(world: World, records: list[logging.LogRecord]) -> Traces:
 def find_objects(world: World) -> Iterator[Any]:
     """One of everything that a site, or a debugger in it, gets into its hands."""
     yield from (*world.results, *world.errors, *locmem.outbox)
-    for model in (Recipient, OTPSession, Pin, Event):
+    for model in (Recipient, OTPSession, Pin, Event, PhoneNumber):
         yield from model.objects.all()
     yield from (pin.make_binding() for pin in Pin.objects.select_related("session"))
     gateway = get_gateway("default")
@@ -294,6 +314,47 @@ def tell_story(world: World) -> None:
     api.post("send/", recipient=int(NUMBER[1:]))
 
 
+def tell_logins(world: World, settings: Any) -> None:
+    given = settings.D7VERIFY
+    settings.D7VERIFY = {
+        **given,
+        "DISPATCHER": "django_d7verify.testing.AtOnceDispatcher",
+        "TOKEN_STRATEGY": "django_d7verify.token_strategies.SimpleJWTStrategy",
+    }
+    user = make_user(KNOWN)
+    for number in (UNKNOWN, KNOWN):
+        otp_id = world.api.post("login/send/", recipient=number)["otp_id"]
+        world.api.post("login/send/", recipient=number)
+        world.api.state(otp_id)
+        whose = KNOWN if number == KNOWN else NUMBER
+        world.log_in(otp_id, make_wrong(world.phones.newest_code(whose)))
+        world.clocks.advance(60)
+        world.api.resend(otp_id)
+        world.log_in(otp_id, world.phones.newest_code(whose))
+        world.log_in(otp_id, world.phones.newest_code(whose))
+    world.clocks.advance(60)
+    result = world.call(services.send_login_otp, KNOWN)
+    world.call(services.verify_login, result.otp_id, world.phones.newest_code(KNOWN))
+    proof = world.call(services.send_number_otp, NEW, user=user)
+    world.call(services.verify_otp, proof.otp_id, world.phones.newest_code(NEW))
+    world.call(services.bind_number, proof, user=user)
+    world.call(services.bind_number, proof, user=user)
+    world.clocks.advance(60)
+    second = world.call(services.send_second_factor_otp, user)
+    world.call(services.verify_otp, second.otp_id, world.phones.newest_code(NEW))
+    taken = make_user(KNOWN)
+    world.clocks.advance(60)
+    proof = world.call(services.send_number_otp, NEW, user=taken)
+    world.call(services.verify_otp, proof.otp_id, world.phones.newest_code(NEW))
+    world.call(services.bind_number, proof, user=taken)
+    world.call(services.reset_numbers, taken, by=user)
+    world.call(services.send_second_factor_otp, taken)
+    settings.D7VERIFY = {**given, "DISPATCHER": "tests.logging_in.FullDispatcher"}
+    world.clocks.advance(60)
+    world.call(services.send_login_otp, KNOWN)
+    settings.D7VERIFY = given
+
+
 def tell_faults(world: World, emulator: Emulator) -> None:
     for name, options in FAULTS.items():
         for path in (SEND_PATH, RESEND_PATH, VERIFY_PATH):
@@ -341,6 +402,10 @@ def test_the_story_has_every_kind_of_end_in_it(told: Traces, world: World):
     assert {"recipient_refused", "invalid_purpose", "gateway_uncertain"} <= told.words
     assert {"sent", "wrong_code", "approved", "locked", "cancelled", "consumed"} <= told.kinds
     assert {"pre_send", "otp_sent", "otp_approved", "otp_refused"} <= told.signals
+    assert {"logged_in", "decoy", "bound", "unbound", "factor_reset"} <= told.kinds
+    assert {"logged_in", "phone_changed", "numbers_reset"} <= told.signals
+    assert {"number_taken", "no_number"} <= {getattr(one, "code", "") for one in told.errors}
+    assert len(told.issued) == 2
     assert {"otp_attempt_failed", "otp_locked", "otp_cancelled", "otp_consumed"} <= told.signals
     assert "otp_send_failed" in told.signals
     assert {"django_d7verify", "django.request"} <= told.loggers
@@ -394,6 +459,12 @@ def test_no_answer_holds_a_code_a_token_or_a_full_number(told: Traces):
 
 def test_no_signal_carries_a_code_or_a_token(told: Traces):
     assert find_leaks(told.sent, {API_TOKEN, *told.codes}) == []
+
+
+def test_what_a_login_gives_is_in_its_answer_and_nowhere_else(told: Traces):
+    assert find_leaks(told.answers, told.issued)
+    elsewhere = [*told.lines, *told.rows, *told.cached, *told.sent, *told.reprs]
+    assert find_leaks(elsewhere, told.issued) == []
 
 
 def test_no_repr_holds_a_code_a_token_or_a_full_number(told: Traces):
@@ -472,6 +543,32 @@ def test_the_report_of_a_bug_in_verify_holds_neither_code_nor_number(
     code = "1029384756"
     assert post("verify/", as_form=as_form, otp_id=otp_id, otp_code=code) == 500
     assert_reported_without(reports, {code, *NUMBERS}, names="A bug in verify.")
+
+
+@pytest.mark.parametrize("as_form", [False, True], ids=["json", "form"])
+@pytest.mark.parametrize("step", ["send", "verify", "issue"])
+@pytest.mark.usefixtures("long_codes")
+def test_the_report_of_a_bug_in_a_login_holds_neither_code_nor_number(
+    settings: Any, monkeypatch: pytest.MonkeyPatch, reports: list[str], step: str, as_form: bool
+):
+    settings.D7VERIFY = {
+        **settings.D7VERIFY,
+        "DISPATCHER": "django_d7verify.testing.AtOnceDispatcher",
+        "TOKEN_STRATEGY": "django_d7verify.token_strategies.SimpleJWTStrategy",
+    }
+    make_user(NUMBER)
+    otp_id = services.send_login_otp(NUMBER).otp_id
+    code = str(locmem.outbox[-1].code)
+
+    def break_down(*_args: Any, **_options: Any) -> None:
+        raise LookupError("A bug below.")
+
+    broken = (SimpleJWTStrategy, "issue") if step == "issue" else (QuerySet, "first")
+    monkeypatch.setattr(*broken, break_down)
+    body = {"recipient": NUMBER} if step == "send" else {"otp_id": otp_id, "otp_code": code}
+    path = "login/send/" if step == "send" else "login/verify/"
+    assert post(path, as_form=as_form, **body) == 500
+    assert_reported_without(reports, {code, *NUMBERS}, names="A bug below.")
 
 
 @pytest.mark.parametrize("depth", ["client", "network"])

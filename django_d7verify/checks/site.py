@@ -11,13 +11,10 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import import_string
 
 from django_d7verify.conf import KEYS, PURPOSE_KEYS, Purpose, conf
-from django_d7verify.dispatching import Dispatcher
 from django_d7verify.gateways import get_gateway
 from django_d7verify.gateways.base import PLACEHOLDER, CodeMessage
-from django_d7verify.phone_stores import PhoneStore
 from django_d7verify.phones import mask_phone, parse_phone
 from django_d7verify.texts import render_content
-from django_d7verify.token_strategies import TokenStrategy
 
 from .rules import GATEWAY_KEYS, RULES
 
@@ -25,7 +22,11 @@ _LONGEST_ALIAS = 64
 _LONGEST_PURPOSE = 32
 _END_SESSIONS = "django_d7verify.web.sessions.end_sessions"
 #: By key: what its class must be.
-_CLASSES = {"PHONE_STORE": PhoneStore, "TOKEN_STRATEGY": TokenStrategy, "DISPATCHER": Dispatcher}
+_CLASSES = {
+    "PHONE_STORE": "django_d7verify.phone_stores.PhoneStore",
+    "TOKEN_STRATEGY": "django_d7verify.token_strategies.TokenStrategy",
+    "DISPATCHER": "django_d7verify.dispatching.Dispatcher",
+}
 #: Purposes whose codes go to a user's own number.
 _KNOWN_PERSON = {"login", "change_phone", "second_factor"}
 
@@ -121,10 +122,10 @@ def _check_gateway(where: str, alias: str) -> Iterable[checks.CheckMessage]:
 
 
 def _check_paths() -> Iterable[checks.CheckMessage]:
-    for key, base in _CLASSES.items():
+    for key, base_path in _CLASSES.items():
         path = getattr(conf, key)
         try:
-            found = import_string(path)
+            found, base = import_string(path), import_string(base_path)
         except ImportError as error:
             yield checks.Error(f"D7VERIFY[{key!r}]: {error}", id="d7verify.E010")
         else:
