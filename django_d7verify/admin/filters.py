@@ -22,11 +22,26 @@ from django_d7verify.words import Delivery, SessionStatus
 _NEWEST = 5000
 
 
-def find_since(request: HttpRequest, days: str) -> datetime | None:
-    """Where a period of *days* begins; None where a search looks at all times."""
+_PERIODS = {
+    "1": _("Past 24 hours"),
+    "7": _("Past 7 days"),
+    "30": _("Past 30 days"),
+    "90": _("Past 90 days"),
+}
+_DEFAULT_PERIOD = "30"
+
+
+def find_period(request: HttpRequest) -> str:
+    """The days that are looked at, one of ``_PERIODS``."""
+    chosen = request.GET.get(str(PeriodFilter.parameter_name), "")
+    return chosen if chosen in _PERIODS else _DEFAULT_PERIOD
+
+
+def find_since(request: HttpRequest) -> datetime | None:
+    """Where the period begins that is looked at; None where a search looks at all times."""
     if request.GET.get(SEARCH_VAR):
         return None
-    return timezone.now() - timedelta(days=int(days))
+    return timezone.now() - timedelta(days=int(find_period(request)))
 
 
 class PeriodFilter(admin.SimpleListFilter):
@@ -34,21 +49,15 @@ class PeriodFilter(admin.SimpleListFilter):
 
     title = _("created")
     parameter_name = "period"
-    default = "30"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
         """Days, as text."""
-        return [
-            ("1", _("Past 24 hours")),
-            ("7", _("Past 7 days")),
-            ("30", _("Past 30 days")),
-            ("90", _("Past 90 days")),
-        ]
+        return list(_PERIODS.items())
 
     def value(self) -> str:
         """The one chosen, or the default."""
         chosen = super().value()
-        return chosen if chosen in dict(self.lookup_choices) else self.default
+        return chosen if chosen in _PERIODS else _DEFAULT_PERIOD
 
     def choices(self, changelist: Any) -> Iterator[Any]:
         """Without Django's "All", which is the last of them."""
@@ -58,7 +67,7 @@ class PeriodFilter(admin.SimpleListFilter):
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         """Those that began within it."""
-        since = find_since(request, self.value())
+        since = find_since(request)
         return queryset.filter(created_at__gte=since) if since else queryset
 
 
@@ -153,7 +162,7 @@ class DeliveryFilter(admin.SimpleListFilter):
             session=OuterRef("pk"), generation=OuterRef("generation"), delivery=chosen
         )
         # For the planner: where few pins have it, they are the way to their sessions.
-        since = find_since(request, "90")
+        since = find_since(request)
         return queryset.filter(Exists(newest.filter(created_at__gte=since) if since else newest))
 
 

@@ -157,9 +157,9 @@ class Pin(models.Model):
         ]
         indexes = [
             models.Index(fields=["reference"], name="d7verify_pin_reference"),
-            # Whom to ask about: what was sent lately.
-            models.Index(fields=["status", "sent_at"], name="d7verify_pin_poll"),
-            # The codes of a day, in the order in which they lie on the disk. Of one column:
+            # Codes with a delivery that few have.
+            models.Index(fields=["delivery", "created_at"], name="d7verify_pin_delivery"),
+            # The codes of a day, for statistics, and of the last two, to ask about. Of one column:
             # PostgreSQL takes a scan of more for dearer than a look per row, which is not so.
             models.Index(fields=["created_at"], name="d7verify_pin_day"),
         ]

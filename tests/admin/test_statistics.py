@@ -13,6 +13,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from django_d7verify import services
+from django_d7verify.admin import statistics as page
 from django_d7verify.gateways import locmem
 from django_d7verify.models import OTPSession, Pin
 from django_d7verify.services import Figures
@@ -177,12 +178,23 @@ def test_charts_are_whole_without_any_style(staff: Client) -> None:
 
 
 @pytest.mark.parametrize(("days", "shown"), [("7", 7), ("30", 30), ("90", 90), ("8", 30), ("", 30)])
-def test_the_window_is_one_of_three(staff: Client, days: str, shown: int) -> None:
+def test_the_window_is_one_of_three(
+    staff: Client, days: str, shown: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(page, "_WITHIN_SECONDS", 3600)
     with CaptureQueriesContext(connection) as captured:
         content = read(staff, STATISTICS, days=days)
     assert f'<a href="?days={shown}" aria-current="page">' in content
     # One a day, and the viewer's permissions.
     assert shown < len(captured) <= shown + 6
+
+
+def test_the_page_says_how_many_days_it_had_no_time_for(
+    staff: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(page, "_WITHIN_SECONDS", -1)
+    assert "3 days are still to be counted." in read(staff, STATISTICS, days="7")
+    assert "2 days are still to be counted." in read(staff, STATISTICS, days="7")
 
 
 def test_the_page_is_for_who_may_see_figures(make_staff: StaffFactory, staff: Client) -> None:
