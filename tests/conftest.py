@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from django.core.cache import cache
+from django.utils import translation
 
 from django_d7verify.emulator import Emulator
 from django_d7verify.gateways import locmem
@@ -31,6 +32,9 @@ def emulator(running_emulator: Emulator) -> Emulator:
 def fresh() -> None:
     cache.clear()
     locmem.outbox.clear()
+    locmem.notices.clear()
+    # The language of another test's last request stays with the thread.
+    translation.deactivate()
     locmem.notices.clear()
     held.clear()
 

@@ -169,6 +169,7 @@ def test_status_answers_scripts_in_json(all_gateways: Emulator) -> None:
     assert known == {
         "attempts_left": 5,
         "delivery": "",
+        "delivery_seconds": None,
         "otp_id": otp.otp_id,
         "purpose": "login",
         "recipient": "+9715*****67",

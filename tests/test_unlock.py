@@ -7,12 +7,9 @@ from io import StringIO
 from typing import Any
 
 import pytest
-from django.contrib.admin.models import LogEntry
 from django.contrib.auth import get_user_model
-from django.contrib.auth.models import Permission
 from django.core.management import CommandError, call_command
 from django.db import transaction
-from django.test import Client
 
 from django_d7verify import services
 from django_d7verify.exceptions import InvalidRecipient, LockedOut, SessionClosed, Throttled
@@ -212,39 +209,3 @@ def test_the_command_says_what_it_cannot_do_and_changes_nothing(args: list[str],
         unlock(*args)
     assert NUMBER not in str(caught.value)
     assert events() == []
-
-
-# The admin.
-
-
-def select(client: Client, *numbers: str) -> Any:
-    keys = Recipient.objects.filter(number__in=numbers).values_list("pk", flat=True)
-    return client.post(LIST, {"action": "unlock", "_selected_action": list(keys)}, follow=True)
-
-
-def test_staff_unlock_the_numbers_that_they_select_and_no_other(admin_client: Client):
-    numbers = [NUMBER, OTHER_NUMBER, "+971501111111"]
-    for number in numbers:
-        lock(number)
-    answer = select(admin_client, *numbers[:2])
-    assert "2 numbers are done." in answer.content.decode()
-    admin = get_user_model().objects.get(username="admin")
-    assert sorted(events()) == sorted((number, "unlocked", admin.pk) for number in numbers[:2])
-    assert LogEntry.objects.filter(user=admin).count() == 2
-    for number in numbers[:2]:
-        services.send_otp(number, now=NOW + 2 * MINUTE)
-    with pytest.raises(LockedOut):
-        services.send_otp(numbers[2], now=NOW + 2 * MINUTE)
-
-
-@pytest.mark.parametrize(("permission", "may"), [("view", False), ("change", True)])
-def test_staff_who_may_only_look_unlock_nothing(permission: str, may: bool):
-    lock(NUMBER)
-    user = make_user("clerk", is_staff=True)
-    names = [f"{name}_recipient" for name in {"view", permission}]
-    user.user_permissions.set(Permission.objects.filter(codename__in=names))
-    client = Client()
-    client.force_login(user)
-    assert client.get(LIST).status_code == 200
-    select(client, NUMBER)
-    assert bool(events()) is may
