@@ -71,7 +71,8 @@ class ThreadDispatcher(Dispatcher):
         try:
             services.deliver_otp(otp_id, generation)
         except Exception:
-            logger.exception("A code of %s was not sent.", otp_id)
+            extra = {"event": "dispatch_failed", "otp_id": otp_id}
+            logger.exception("A code of %s was not sent.", otp_id, extra=extra)
         finally:
             close_old_connections()
             with self._changed:

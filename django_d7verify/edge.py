@@ -24,12 +24,14 @@ from django_ratelimit.core import get_usage
 from . import signals
 from .conf import conf
 from .exceptions import GatewayUnreachable, Throttled
+from .models import OTPSession
 from .words import GatewayReason, LimitName, Requester
 
 logger = logging.getLogger("django_d7verify")
 
 _USER_AGENT_LENGTH = 200
 _LANGUAGE_LENGTH = 16
+_CACHE_DOWN = {"event": "edge_cache_down"}
 _IPV6_NETWORK_BITS = 64
 
 
@@ -144,20 +146,21 @@ def _count(
     except ImproperlyConfigured:
         raise
     except Exception:
-        logger.exception("The cache of the edge limits does not answer.")
+        logger.exception("The cache of the edge limits does not answer.", extra=_CACHE_DOWN)
         return None
     if usage is None:  # RATELIMIT_ENABLE is off.
         return {"should_limit": False, "count": 0, "limit": 1, "time_left": 0}
     # A limit of 0 is how it says that the cache gave no count; with a dummy, each is the first.
     if not usage["limit"] or isinstance(caches[conf.edge_cache], DummyCache):
-        logger.error("The cache of the edge limits keeps no counts.")
+        logger.error("The cache of the edge limits keeps no counts.", extra=_CACHE_DOWN)
         return None
     return usage
 
 
 def _say_observed(limit: LimitName, scope: str) -> None:
-    logger.warning("%s passed by %s.", limit, scope)
-    signals.limit_observed.send_robust(sender=None, limit=limit, scope=scope)
+    extra = {"event": "limit_observed", "limit": str(limit), "scope": scope}
+    logger.warning("%s passed by %s.", limit, scope, extra=extra)
+    signals.limit_observed.send_robust(sender=OTPSession, limit=limit, scope=scope)
 
 
 def _hash(value: str) -> str:

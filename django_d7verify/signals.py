@@ -4,40 +4,51 @@ What sites hook into.
 ``pre_send`` is sent before anything is claimed or written; a receiver vetoes the send by raising
 ``exceptions.RecipientRefused``. All others are in the past tense, are sent after the commit, and
 a receiver's error is logged and stops nothing. Arguments are keywords; ``otp`` is a
-``services.OTP``. No signal carries a code.
+``services.OTP``. No signal carries a code. ``signal_arguments`` has a type for each of them.
 """
 
 from __future__ import annotations
 
 from django.dispatch import Signal
 
-#: ``recipient`` (E.164), ``purpose``, ``user``, ``requester``, before each code, first or resent.
+#: Before each code, first or resent. ``recipient`` (E.164), ``purpose``, ``user``, ``requester``.
 #: Raise ``RecipientRefused`` to veto.
 pre_send = Signal()
-#: ``otp``, ``requester``: the provider took a code, first or resent.
+#: The provider took a code, first or resent. ``otp``, ``gateway`` (its alias), ``requester``.
 otp_sent = Signal()
-#: ``otp``, ``error`` (a ``GatewayError`` or ``ConfigurationError``): not sent, or maybe sent.
+#: A code was not sent, or maybe sent. ``otp``, ``gateway``, ``error`` (a ``GatewayError`` or
+#: ``ConfigurationError``).
 otp_send_failed = Signal()
-#: ``otp``, ``requester``: a code was compared and was wrong.
+#: A code was compared and was wrong. ``otp``, ``requester``.
 otp_attempt_failed = Signal()
-#: ``otp``, ``requester``: the wrong code was the last that the session takes.
+#: The wrong code was the last that the session takes. ``otp``, ``requester``.
 otp_locked = Signal()
-#: ``otp``, ``requester``: the recipient is proven.
+#: The recipient is proven. ``otp``, ``requester``.
 otp_approved = Signal()
-#: ``otp``: given up by the person or the site.
+#: A session was given up by the person or the site. ``otp``, ``requester``.
 otp_cancelled = Signal()
-#: ``otp``: its proof was used, once.
+#: The proof of an approval was used, once. ``otp``.
 otp_consumed = Signal()
-#: ``otp``, ``report`` (a ``gateways.base.DeliveryReport``): the network's word went forward.
+#: The network's word on a message went forward. ``otp``, ``gateway``, ``report`` (a
+#: ``gateways.base.DeliveryReport``).
 otp_delivery_reported = Signal()
-#: ``limit`` (a ``words.LimitName``), ``scope`` (an address, user, prefix or country): a limit that
-#: is only observed was passed, or a watched rate.
-limit_observed = Signal()
-#: ``recipient`` (masked), ``purpose``, ``error`` (a ``Refused``), ``requester``.
+#: Nothing was done. ``recipient`` (masked), ``purpose``, ``error`` (a ``Refused``), ``requester``.
 otp_refused = Signal()
-#: ``user``, ``otp``, ``requester``, ``created`` (signed up by this login).
+#: A limit that is only observed was passed, or a watched rate. ``limit`` (a
+#: ``words.LimitName``), ``scope`` (an address, user, prefix or country).
+limit_observed = Signal()
+#: A user logged in by phone. ``user``, ``otp``, ``requester``, ``created`` (by this very login).
 logged_in = Signal()
-#: ``user``, ``old`` and ``new`` (masked; ``old`` is "" for the first), ``otp``.
+#: A user's number was bound. ``user``, ``old`` and ``new`` (masked; ``old`` is "" for the first),
+#: ``otp``.
 phone_changed = Signal()
-#: ``user``, ``by``: staff took a user's numbers away.
+#: Staff took a user's numbers away. ``user``, ``by``.
 numbers_reset = Signal()
+#: A number was put on the stop list. ``recipient`` (masked), ``by`` (who did it, or None).
+recipient_stopped = Signal()
+#: A number was taken from the stop list. ``recipient`` (masked), ``by``.
+recipient_allowed = Signal()
+#: A number's wrong codes were forgotten. ``recipient`` (masked), ``by``.
+recipient_unlocked = Signal()
+#: Everything that was kept on a number was erased. ``recipient`` (masked), ``by``.
+recipient_erased = Signal()

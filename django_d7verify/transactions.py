@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from typing import ParamSpec, TypeVar
 
-from django.db import OperationalError, router, transaction
+from django.db import OperationalError, connections, router, transaction
 
 from .exceptions import ConfigurationError
 from .models import OTPSession
@@ -39,6 +39,15 @@ def run_durably(work: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T
                 raise
             time.sleep(_PAUSE_SECONDS * attempt)
     raise AssertionError("not reached")
+
+
+def run_within(work: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+    """As ``run_durably``; inside somebody else's transaction a part of that, and tried once."""
+    using = router.db_for_write(OTPSession)
+    if not connections[using].in_atomic_block:
+        return run_durably(work, *args, **kwargs)
+    with transaction.atomic(using=using):
+        return work(*args, **kwargs)
 
 
 def _run(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:

@@ -105,6 +105,7 @@ class EventKind(TextChoices):
     NOTIFIED = "notified", _("Told that it was replaced")
     FACTOR_RESET = "factor_reset", _("Numbers of a user reset by staff")
     LIFTED = "lifted", _("Budget lifted by staff")
+    ERASED = "erased", _("A person's data erased")
 
 
 #: Letters of a code, in D7's words (``otp_type``).

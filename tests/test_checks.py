@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import ast
+import re
 from datetime import date
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -18,13 +21,20 @@ from django_d7verify.checks.rules import GATEWAY_KEYS, RULES
 from django_d7verify.conf import KEYS, PURPOSE_KEYS
 from django_d7verify.words import LimitName
 
+from .test_readme import read_table, read_words
+
 LOCMEM = "django_d7verify.gateways.locmem.LocMemGateway"
 MESSAGES = "django_d7verify.gateways.d7.D7MessagesGateway"
 CACHES = "django.core.cache.backends"
 OPTIONS = {"api_token": "a-very-secret-api-token", "originator": "SignOTP"}
 
 #: What a careful site says beside its gateways.
-CHOSEN = {"HOME_COUNTRIES": ["AE"], "SITE_SENDS_PER_DAY": 10_000}
+CHOSEN = {
+    "HOME_COUNTRIES": ["AE"],
+    "SITE_SENDS_PER_DAY": 10_000,
+    "REPORT_URL": "https://example.com/otp/reports/",
+    "REPORT_SECRETS": ["0123456789abcdef"],
+}
 GOOD_SQLITE = {
     "transaction_mode": "IMMEDIATE",
     "timeout": 20,
@@ -118,7 +128,7 @@ def test_a_site_that_sets_every_key_rightly_is_not_spoken_to(site: Any):
         "ALLOWED_COUNTRIES": ["AE", "GB"],
         "PREFIX_BUDGET": (50, 200),
         "COUNTRY_BUDGET": [100, 500],
-        "LIMIT_MODES": dict.fromkeys(LimitName.values, "observe"),
+        "LIMIT_MODES": dict.fromkeys(LimitName.values, "enforce"),
         "TRUSTED_PROXY_COUNT": 1,
         "PHONE_STORE": "django_d7verify.phone_stores.ModelPhoneStore",
         "SIGN_UP": True,
@@ -131,6 +141,8 @@ def test_a_site_that_sets_every_key_rightly_is_not_spoken_to(site: Any):
         "TELL_OLD_NUMBER": False,
         "END_OTHER_SESSIONS": False,
         "CONTENT_SECURITY_POLICY": False,
+        "SESSION_RETENTION_DAYS": 30,
+        "AUDIT_RETENTION_DAYS": 3650,
         **CHOSEN,
         **make_gateways(),
     }
@@ -259,6 +271,8 @@ def test_e002_an_unknown_key_of_a_gateway_and_of_a_purpose(site: Any, where: str
         ("TELL_OLD_NUMBER", "no"),
         ("END_OTHER_SESSIONS", None),
         ("CONTENT_SECURITY_POLICY", "strict"),
+        ("SESSION_RETENTION_DAYS", 0),
+        ("AUDIT_RETENTION_DAYS", 3651),
         ("WATCHED_SENDS_PER_ADDRESS", "30/w"),
         ("WATCHED_SENDS_PER_ADDRESS", ["30/h"]),
         ("ALLOWED_COUNTRIES", ["ae"]),
@@ -407,10 +421,20 @@ def test_e014_a_test_number_without_an_end_for_production(site: Any, until: dict
     assert run(deploy=False) == []
 
 
+def test_e015_times_that_are_naive(site: Any):
+    site.USE_TZ = False
+    expect("E015", "USE_TZ")
+
+
 def test_w001_a_gateway_for_development(site: Any):
     site.D7VERIFY = {**CHOSEN, "GATEWAYS": {"default": {"BACKEND": LOCMEM}}}
     expect("W001", "'default'", "development")
     assert run(deploy=False) == []
+
+
+def test_w002_a_report_url_on_this_very_machine(site: Any):
+    configure(site, REPORT_URL="http://127.0.0.1:8000/otp/reports/")
+    expect("W002", "REPORT_URL")
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1:8600", "localhost", "[::1]:8600"])
@@ -560,6 +584,32 @@ def test_w009_a_proxy_whose_address_would_be_everybodys(site: Any, name: str, va
     assert ids() == []
 
 
+@pytest.mark.parametrize("missing", ["REPORT_URL", "REPORT_SECRETS"])
+def test_w010_deliveries_that_are_reported_to_nobody(site: Any, missing: str):
+    configure(site, **{missing: ""})
+    expect("W010", "'default'", "REPORT_URL")
+    verifying = "django_d7verify.gateways.d7.D7VerifyGateway"
+    configure(site, **make_gateways(BACKEND=verifying))
+    assert ids() == []
+
+
+def test_w011_edge_limits_that_are_off(site: Any):
+    site.RATELIMIT_ENABLE = False
+    expect("W011", "RATELIMIT_ENABLE")
+
+
+def test_w012_an_old_number_that_cannot_be_told(site: Any):
+    verifying = "django_d7verify.gateways.d7.D7VerifyGateway"
+    configure(site, **make_gateways(BACKEND=verifying))
+    assert ids() == []
+    site.AUTHENTICATION_BACKENDS = ["django_d7verify.backends.PhoneOTPBackend"]
+    expect("W012", "TELL_OLD_NUMBER", "D7MessagesGateway")
+    configure(site, TELL_OLD_NUMBER=False)
+    assert ids() == []
+    configure(site, TELL_OLD_NUMBER=True, **make_gateways())
+    assert ids() == []
+
+
 def test_i001_requests_in_transactions(site: Any):
     site.set_database("postgresql", atomic=True)
     expect("I001", "ATOMIC_REQUESTS", "non_atomic_requests")
@@ -568,6 +618,12 @@ def test_i001_requests_in_transactions(site: Any):
 def test_i002_a_trusted_proxy_that_no_other_setting_tells_of(site: Any):
     configure(site, TRUSTED_PROXY_COUNT=1)
     expect("I002", "TRUSTED_PROXY_COUNT")
+
+
+def test_i003_limits_that_are_only_observed(site: Any):
+    configure(site, LIMIT_MODES={"site_sends": "observe", "prefix_budget": "enforce"})
+    message = expect("I003", "site_sends")
+    assert "prefix_budget" not in message.msg
 
 
 def test_the_real_connection_has_what_the_checks_read(site: Any, monkeypatch: Any):
@@ -584,3 +640,40 @@ def test_warnings_for_production_are_said_to_check_deploy_only(site: Any):
     configure(site, HOME_COUNTRIES=[])
     assert run(deploy=False) == []
     assert ids() == ["W005"]
+
+
+# The ids.
+
+LEVELS = {"E": "error", "W": "warning", "I": "info"}
+
+
+def find_ids() -> dict[str, str]:
+    """Every id in the code, with the name of the class that it is said by."""
+    folder = Path(deployment.__file__).parent
+    found: dict[str, str] = {}
+    for path in folder.glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call):
+                for keyword in node.keywords:
+                    if keyword.arg == "id":
+                        check_id = ast.literal_eval(keyword.value).removeprefix("d7verify.")
+                        found[check_id] = ast.unparse(node.func).rpartition(".")[2].lower()
+    return found
+
+
+def test_every_id_has_a_test_of_its_own():
+    own = {name.split("_")[1].upper() for name in globals() if re.match(r"test_[ewi]\d{3}_", name)}
+    assert own == set(find_ids())
+
+
+def test_ids_are_numbered_without_gaps_and_say_their_level():
+    found = find_ids()
+    for letter in LEVELS:
+        numbers = sorted(int(check_id[1:]) for check_id in found if check_id[0] == letter)
+        assert numbers == [*range(1, len(numbers) + 1)]
+    assert {check_id: LEVELS[check_id[0]] for check_id in found} == found
+
+
+def test_every_id_stands_in_the_readme():
+    rows = {read_words(words)[0]: level for words, level, *_ in read_table("Check")}
+    assert rows == {f"d7verify.{name}": level for name, level in find_ids().items()}

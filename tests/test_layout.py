@@ -30,6 +30,7 @@ ROWS = [
         "dispatchers",
         "testing",
         "contrib",
+        "signal_arguments",
     },
     {"checks", "apps"},
 ]

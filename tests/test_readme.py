@@ -24,7 +24,7 @@ from django.utils.module_loading import import_string
 from rest_framework import exceptions as drf
 from rest_framework.views import APIView
 
-from django_d7verify import exceptions, models, services, signals
+from django_d7verify import exceptions, models, services
 from django_d7verify.api.errors import (
     PayloadTooLarge,
     make_error_response,
@@ -213,13 +213,6 @@ def test_every_call_in_the_readme_fits_a_service():
 def test_the_limits_that_can_be_observed_are_named():
     sentence = README.partition("Its names are")[2].partition("\n\n")[0]
     assert set(read_words(sentence)) == set(LimitName.values)
-
-
-def test_the_signals_in_the_readme_exist():
-    sentence = README.partition("Sites hook in by the signals")[2].partition("\n\n")[0]
-    named = set(read_words(sentence)) - {"django_d7verify.signals", "RecipientRefused"}
-    assert named
-    assert all(hasattr(signals, name) for name in named)
 
 
 def test_every_fault_stands_in_the_readme_with_its_options():

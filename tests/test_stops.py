@@ -265,6 +265,7 @@ def test_a_long_reason_is_cut_and_not_refused() -> None:
     assert Recipient.objects.get().stop_reason == "x" * 200
 
 
+@pytest.mark.django_db(transaction=True)
 def test_stopping_is_logged_without_the_whole_number(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, logger="django_d7verify")
     services.stop_recipient(NUMBER)

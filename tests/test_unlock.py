@@ -163,12 +163,13 @@ def test_inside_a_transaction_it_holds_with_that_transaction_and_so_does_the_rec
         services.send_otp(NUMBER, now=NOW + 2 * MINUTE)
 
 
+@pytest.mark.django_db(transaction=True)
 def test_the_log_shows_the_number_masked(caplog: pytest.LogCaptureFixture):
     services.stop_recipient(NUMBER)
     caplog.clear()
     caplog.set_level("INFO", logger="django_d7verify")
     services.unlock_recipient(NUMBER)
-    assert caplog.messages == ["+9715*****67: unlocked."]
+    assert caplog.messages == ["+9715*****67: recipient_unlocked."]
 
 
 # The command.

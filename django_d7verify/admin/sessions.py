@@ -293,7 +293,8 @@ class OTPSessionAdmin(ReadOnlyAdmin):
             action_flag=CHANGE,
             change_message=f"Exported ({filters}), numbers {'in full' if full else 'masked'}.",
         )
-        logger.info("Sessions exported by user %s (%s).", viewer.pk, filters)
+        extra = {"event": "sessions_exported", "user_id": viewer.pk}
+        logger.info("Sessions exported by user %s (%s).", viewer.pk, filters, extra=extra)
         return make_csv_response(request, changes.queryset, now=timezone.now())
 
     # Acts.

@@ -17,12 +17,14 @@ from django.db import connections, router
 from django_d7verify.conf import conf
 from django_d7verify.gateways import get_gateway
 from django_d7verify.phones import mask_phone
+from django_d7verify.words import LimitName
 
 from .rules import LOOPBACK
 from .site import check_settings
 
 _WAL = re.compile(r"journal_mode\s*=\s*wal", re.IGNORECASE)
 _SQLITE_TIMEOUT_SECONDS = 20
+_OWN_BACKENDS = "django_d7verify.backends."
 #: By vendor: READ COMMITTED as its OPTIONS may say it; psycopg's enumeration by name or number.
 _READ_COMMITTED = {"postgresql": {"READ_COMMITTED", "2"}, "mysql": {"READ COMMITTED"}}
 
@@ -33,8 +35,10 @@ def check_deployment(**kwargs: object) -> list[checks.CheckMessage]:
         return []  # Said already, and nothing here could be read.
     return [
         *_check_development(),
-        *_check_edge_cache(),
+        *_check_edge(),
         *_check_choices(),
+        *_check_reports(),
+        *_check_notices(),
         *_check_test_numbers(),
         *_check_database(),
         *_check_proxies(),
@@ -56,9 +60,20 @@ def _check_development() -> Iterable[checks.CheckMessage]:
                     hint="The emulator is for development.",
                     id="d7verify.W002",
                 )
+    if conf.REPORT_URL.partition("://")[2].startswith(LOOPBACK):
+        yield checks.Warning(
+            "D7VERIFY['REPORT_URL'] is an address of this machine, which no provider can call.",
+            id="d7verify.W002",
+        )
 
 
-def _check_edge_cache() -> Iterable[checks.CheckMessage]:
+def _check_edge() -> Iterable[checks.CheckMessage]:
+    if not conf.limits_edge:
+        yield checks.Warning(
+            "RATELIMIT_ENABLE is False, so nothing is limited by address or user.",
+            hint="It is for tests.",
+            id="d7verify.W011",
+        )
     fault = _find_cache_fault(type(caches[conf.edge_cache]))
     if fault:
         yield checks.Warning(
@@ -93,6 +108,38 @@ def _check_choices() -> Iterable[checks.CheckMessage]:
             "D7VERIFY['SITE_SENDS_PER_DAY'] is None, so nothing caps what a day can cost.",
             hint="Choose a number, or choose none by silencing this check.",
             id="d7verify.W006",
+        )
+
+    observed = [name for name in LimitName.values if not conf.is_enforced(name)]
+    if observed:
+        yield checks.Info(
+            f"D7VERIFY['LIMIT_MODES'] only observes {', '.join(observed)}.",
+            hint="Enforce them once you have seen that nobody of yours is in their way.",
+            id="d7verify.I003",
+        )
+
+
+def _check_reports() -> Iterable[checks.CheckMessage]:
+    for gateway in map(get_gateway, conf.GATEWAYS):
+        if gateway.report_method and gateway.get_report_url() is None:
+            yield checks.Warning(
+                f"The provider of the gateway {gateway.alias!r} reports deliveries, and is not told"
+                " where to: nobody learns of codes that do not arrive.",
+                hint="Set REPORT_URL and REPORT_SECRETS, and include django_d7verify.webhooks.",
+                id="d7verify.W010",
+            )
+
+
+def _check_notices() -> Iterable[checks.CheckMessage]:
+    # Only on sites where people log in by phone do numbers change hands.
+    logs_in = any(path.startswith(_OWN_BACKENDS) for path in conf.authentication_backends)
+    carries = any(get_gateway(alias).sends_texts for alias in conf.GATEWAYS)
+    if logs_in and conf.TELL_OLD_NUMBER and not carries:
+        yield checks.Warning(
+            "D7VERIFY['TELL_OLD_NUMBER'] is on, and no gateway carries texts: a number that is "
+            "replaced is not told, so its owner does not learn of a thief.",
+            hint="Add a gateway that sends texts of ours, as D7MessagesGateway; any alias will do.",
+            id="d7verify.W012",
         )
 
 

@@ -141,6 +141,8 @@ RULES: dict[str, tuple[Callable[[Any], object], str]] = {
         ),
         f"a dict of 'enforce' or 'observe' by limit: {', '.join(LimitName.values)}",
     ),
+    "SESSION_RETENTION_DAYS": (_is_whole(1, 3650), "whole days, 1 to 3650"),
+    "AUDIT_RETENTION_DAYS": (_is_whole(1, 3650), "whole days, 1 to 3650"),
     "TRUSTED_PROXY_COUNT": (_is_whole(0, 10), "a whole number, 0 to 10"),
     "PHONE_STORE": (_is_path, "a dotted path"),
     "SIGN_UP": (_is_bool, _YES_NO),

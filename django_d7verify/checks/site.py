@@ -44,6 +44,7 @@ def check_settings(**kwargs: object) -> list[checks.CheckMessage]:
         *_check_paths(),
         *_check_test_numbers(),
         *_check_middleware(),
+        *_check_times(),
     ]
     return messages or [*_check_contents()]
 
@@ -155,6 +156,13 @@ def _check_middleware() -> Iterable[checks.CheckMessage]:
             f"D7VERIFY['END_OTHER_SESSIONS'] needs {_END_SESSIONS} in MIDDLEWARE.",
             hint="After Django's AuthenticationMiddleware.",
             id="d7verify.E012",
+        )
+
+
+def _check_times() -> Iterable[checks.CheckMessage]:
+    if not conf.uses_aware_times:
+        yield checks.Error(
+            "USE_TZ must be True: every limit is an instant of UTC.", id="d7verify.E015"
         )
 
 

@@ -143,12 +143,17 @@ class Transport:
 
     @sensitive_variables()
     def get(
-        self, url: str, *, name: str, bearer: Secret, query: Mapping[str, str] | None = None
+        self,
+        url: str,
+        *,
+        name: str,
+        bearer: Secret | None = None,
+        query: Mapping[str, str] | None = None,
     ) -> Answer:
-        """GET *url*, with *bearer* as the token."""
-        headers = {"Authorization": Secret(f"Bearer {bearer}")}
+        """GET *url*, with *bearer* as the token where one is given."""
+        headers = {"Authorization": Secret(f"Bearer {bearer}")} if bearer else {}
         request = requests.Request("GET", url, headers=headers, params=query)
-        return self._call(request, name=name, secrets=[bearer])
+        return self._call(request, name=name, secrets=[bearer] if bearer else [])
 
     def close(self) -> None:
         """Close the idle connections. The transport can be used again."""

@@ -27,6 +27,16 @@ class DjangoSettings:
         return settings.DEBUG
 
     @property
+    def uses_aware_times(self) -> bool:
+        """Django's ``USE_TZ``."""
+        return settings.USE_TZ
+
+    @property
+    def limits_edge(self) -> bool:
+        """Whether django-ratelimit counts at all: ``RATELIMIT_ENABLE``."""
+        return bool(getattr(settings, "RATELIMIT_ENABLE", True))
+
+    @property
     def middleware(self) -> Sequence[str]:
         """Django's ``MIDDLEWARE``."""
         return settings.MIDDLEWARE

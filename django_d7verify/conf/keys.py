@@ -239,6 +239,16 @@ class Settings(LoginSettings):
         return self._read("LIMIT_MODES", cast("Mapping[str, str]", {}))
 
     @property
+    def SESSION_RETENTION_DAYS(self) -> int:
+        """Days that ``d7verify_prune`` keeps sessions, with their codes and events."""
+        return self._read("SESSION_RETENTION_DAYS", 90)
+
+    @property
+    def AUDIT_RETENTION_DAYS(self) -> int:
+        """Days that ``d7verify_prune`` keeps what staff did to numbers."""
+        return self._read("AUDIT_RETENTION_DAYS", 365)
+
+    @property
     def TRUSTED_PROXY_COUNT(self) -> int:
         """Own proxies in front of the site: so many entries of ``X-Forwarded-For`` are believed."""
         return self._read("TRUSTED_PROXY_COUNT", 0)

@@ -13,5 +13,15 @@ from .numbers import PhoneNumber
 from .pins import Event, Pin
 from .recipients import LAST_DIGITS, Recipient
 from .sessions import OTPSession
+from .totals import DailyTotal
 
-__all__ = ["LAST_DIGITS", "Budget", "Event", "OTPSession", "PhoneNumber", "Pin", "Recipient"]
+__all__ = [
+    "LAST_DIGITS",
+    "Budget",
+    "DailyTotal",
+    "Event",
+    "OTPSession",
+    "PhoneNumber",
+    "Pin",
+    "Recipient",
+]

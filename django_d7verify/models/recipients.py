@@ -19,6 +19,12 @@ from .primary import PrimaryManager
 
 #: Length of ``Recipient.last_digits``.
 LAST_DIGITS = 4
+#: Columns that hold arrival times.
+ARRIVALS = (
+    "next_send",
+    *("sends_hour", "sends_day", "failures_hour", "failures_day"),
+    *("owned_sends_hour", "owned_sends_day", "owned_failures_hour", "owned_failures_day"),
+)
 
 
 class RecipientQuerySet(models.QuerySet["Recipient"]):
@@ -139,6 +145,11 @@ class RecipientQuerySet(models.QuerySet["Recipient"]):
         emptied = {limit.column: big(0) for limit in failures}
         rows = self.filter(number=number)
         return rows.update(disabled=False, failures_in_a_row=big(0), **emptied) == 1
+
+    def unused_at(self, now: int) -> RecipientQuerySet:
+        """Numbers whose row guards nothing: it could as well be new."""
+        past = {f"{column}__lte": now for column in ARRIVALS}
+        return self.filter(stopped_at=None, disabled=False, failures_in_a_row=0, **past)
 
     def _where_room(
         self, number: str, limits: Sequence[Limit], *, now: int, owned: bool

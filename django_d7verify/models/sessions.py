@@ -38,6 +38,10 @@ class OTPSessionQuerySet(models.QuerySet["OTPSession"]):
             return self.filter(Q(status=SessionStatus.LOCKED) | is_open & is_spent)
         return self.filter(status=status)
 
+    def closed_at(self, now: datetime) -> OTPSessionQuerySet:
+        """Sessions that have ended, if only by the clock."""
+        return self.exclude(status=SessionStatus.OPEN, expires_at__gt=now)
+
     def claim_resend(
         self, otp_id: uuid.UUID, *, now: datetime, generation: int, expires_at: datetime
     ) -> bool:

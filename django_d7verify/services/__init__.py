@@ -23,6 +23,7 @@ from .deliveries import (
     refresh_delivery,
 )
 from .delivering import deliver_otp
+from .doctor import Finding, examine
 from .guards import Guard, lift_guard, read_guard
 from .logins import LoginResult, send_login_otp, verify_login
 from .numbers import (
@@ -32,7 +33,9 @@ from .numbers import (
     send_number_otp,
     send_second_factor_otp,
 )
+from .persons import erase_recipient, export_recipient
 from .proofs import consume_verification_token, make_verification_token
+from .pruning import prune
 from .recipients import allow_recipient, stop_recipient, unlock_recipient
 from .sending import resend_otp, send_otp
 from .states import OTP, VerifyResult, get_otp, parse_recipient
@@ -45,6 +48,7 @@ __all__ = [
     "BlacklistComparison",
     "Cell",
     "Figures",
+    "Finding",
     "Guard",
     "LoginResult",
     "Statistics",
@@ -56,6 +60,9 @@ __all__ = [
     "compare_blacklist",
     "consume_verification_token",
     "deliver_otp",
+    "erase_recipient",
+    "examine",
+    "export_recipient",
     "find_report_method",
     "get_balances",
     "get_otp",
@@ -65,6 +72,7 @@ __all__ = [
     "make_verification_token",
     "parse_recipient",
     "poll_deliveries",
+    "prune",
     "pull_blacklist",
     "push_blacklist",
     "read_guard",

@@ -46,5 +46,6 @@ def _ask(alias: str) -> Balance:
     try:
         return Balance(alias=alias, amount=get_gateway(alias).get_balance())
     except (GatewayError, ConfigurationError) as error:
-        logger.warning("No balance from %s: %s", alias, error)
+        extra = {"event": "balance_unknown", "gateway": alias, "reason": error.code}
+        logger.warning("No balance from %s: %s", alias, error, extra=extra)
         return Balance(alias=alias, error=error.code)

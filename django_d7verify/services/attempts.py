@@ -19,7 +19,7 @@ from django_d7verify.words import (
     SessionStatus,
 )
 
-from .states import OTP, Snapshot, VerifyResult, make_otp
+from .states import OTP, Snapshot, VerifyResult, describe, make_otp
 
 logger = logging.getLogger("django_d7verify")
 
@@ -106,7 +106,8 @@ def report_approved(attempt: Attempt) -> VerifyResult:
     session = attempt.session
     session.status, session.approved_at = SessionStatus.APPROVED, attempt.now
     otp = _make_state(attempt)
-    logger.info("%s approved (%s).", otp.masked_recipient, otp.purpose)
+    extra = describe("otp_approved", otp)
+    logger.info("%s approved (%s).", otp.masked_recipient, otp.purpose, extra=extra)
     signals.otp_approved.send_robust(sender=OTPSession, otp=otp, requester=attempt.requester)
     return VerifyResult(approved=True, attempts_left=0, status=otp.status, otp=otp)
 
@@ -114,7 +115,10 @@ def report_approved(attempt: Attempt) -> VerifyResult:
 def report_wrong(attempt: Attempt) -> VerifyResult:
     """Say that the code was wrong, after the commit."""
     otp = _make_state(attempt)
-    logger.info("Wrong code for %s, %d left.", otp.masked_recipient, attempt.left)
+    extra = describe(
+        "otp_attempt_failed" if attempt.left else "otp_locked", otp, attempts_left=attempt.left
+    )
+    logger.info("Wrong code for %s, %d left.", otp.masked_recipient, attempt.left, extra=extra)
     signal = signals.otp_attempt_failed if attempt.left else signals.otp_locked
     signal.send_robust(sender=OTPSession, otp=otp, requester=attempt.requester)
     return VerifyResult(approved=False, attempts_left=attempt.left, status=otp.status, otp=otp)

@@ -61,7 +61,9 @@ def pull_blacklist(alias: str) -> int:
         try:
             pulled += stop_recipient(number, reason=f"blacklist of {alias}")
         except InvalidRecipient:
-            logger.warning("%s is no valid number; not pulled.", mask_phone(number))
+            masked = mask_phone(number)
+            extra = {"event": "number_not_pulled", "recipient": masked, "gateway": alias}
+            logger.warning("%s is no valid number; not pulled.", masked, extra=extra)
     return pulled
 
 

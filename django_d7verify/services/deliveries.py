@@ -20,7 +20,7 @@ from django_d7verify.models import Event, OTPSession, Pin
 from django_d7verify.transactions import run_durably
 from django_d7verify.words import DELIVERY_AFTER, Delivery, EventKind, PinStatus
 
-from .states import make_otp
+from .states import describe, make_otp
 
 logger = logging.getLogger("django_d7verify")
 
@@ -60,13 +60,24 @@ def record_delivery(alias: str, report: DeliveryReport, *, now: datetime | None 
 def _record(pin: Pin, report: DeliveryReport, now: datetime) -> bool:
     before = DELIVERY_AFTER.get(report.delivery)
     if before is None:
-        logger.warning("%s reports %r, a word without a meaning here.", pin.gateway, report.word)
+        logger.warning(
+            "%s reports %r, a word without a meaning here.",
+            pin.gateway,
+            report.word,
+            extra={"event": "delivery_word_unknown", "gateway": pin.gateway},
+        )
         return False
     if not run_durably(_mark_delivery, pin, report, before, now):
         return False
     pin.delivery = report.delivery
     otp = make_otp(pin.session, now=now, wait_seconds=0, pins=[pin])
-    signals.otp_delivery_reported.send_robust(sender=OTPSession, otp=otp, report=report)
+    extra = describe(
+        "otp_delivery_reported", otp, gateway=pin.gateway, delivery=str(report.delivery)
+    )
+    logger.info("%s: %s.", otp.masked_recipient, report.delivery, extra=extra)
+    signals.otp_delivery_reported.send_robust(
+        sender=OTPSession, otp=otp, gateway=pin.gateway, report=report
+    )
     return True
 
 
@@ -120,7 +131,8 @@ def _poll_all(pins: Iterable[Pin], now: datetime) -> Counter[str]:
         try:
             counts["changed"] += _poll(pin, now)
         except (GatewayError, ConfigurationError) as error:
-            logger.warning("No word from %s: %s", pin.gateway, error)
+            extra = {"event": "poll_failed", "gateway": pin.gateway, "reason": error.code}
+            logger.warning("No word from %s: %s", pin.gateway, error, extra=extra)
             counts["failed"] += 1
     return counts
 

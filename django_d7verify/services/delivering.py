@@ -35,7 +35,7 @@ from django_d7verify.transactions import run_durably
 from django_d7verify.words import EventKind, GatewayReason, PinStatus, Requester, SessionStatus
 
 from .outgoing import Outgoing, find_successors, get_purpose, make_code, make_rerouted
-from .states import OTP, Snapshot, get_snapshot, make_otp
+from .states import OTP, Snapshot, describe, get_snapshot, make_otp
 
 logger = logging.getLogger("django_d7verify")
 
@@ -159,8 +159,10 @@ def _deliver(outgoing: Outgoing, requester: Requester) -> OTP:
     _shorten(outgoing.pin, receipt, outgoing.now)
     run_durably(_mark_sent, outgoing, receipt)
     otp = _make_state(outgoing)
-    logger.info("Code sent to %s through %s.", otp.masked_recipient, outgoing.gateway.alias)
-    signals.otp_sent.send_robust(sender=OTPSession, otp=otp, requester=requester)
+    alias = outgoing.gateway.alias
+    extra = describe("otp_sent", otp, gateway=alias)
+    logger.info("Code sent to %s through %s.", otp.masked_recipient, alias, extra=extra)
+    signals.otp_sent.send_robust(sender=OTPSession, otp=otp, gateway=alias, requester=requester)
     return otp
 
 
@@ -178,7 +180,13 @@ def _reroute(outgoing: Outgoing, error: GatewayError | ConfigurationError) -> Ou
     rerouted = make_rerouted(outgoing)
     run_durably(_mark_rerouted, outgoing, rerouted, error)
     before, after = outgoing.gateway.alias, rerouted.gateway.alias
-    logger.warning("%s did not send, %s is tried: %s", before, after, error)
+    extra = describe(
+        "otp_rerouted",
+        _make_state(outgoing),
+        gateway=before,
+        reason=getattr(error, "reason", error.code),
+    )
+    logger.warning("%s did not send, %s is tried: %s", before, after, error, extra=extra)
     return rerouted
 
 
@@ -295,5 +303,8 @@ def _make_state(outgoing: Outgoing) -> OTP:
 def _report_failure(outgoing: Outgoing, error: GatewayError | ConfigurationError) -> None:
     otp = _make_state(outgoing)
     alias = outgoing.gateway.alias
-    logger.error("No code to %s through %s: %s", otp.masked_recipient, alias, error)
-    signals.otp_send_failed.send_robust(sender=OTPSession, otp=otp, error=error)
+    extra = describe(
+        "otp_send_failed", otp, gateway=alias, reason=getattr(error, "reason", error.code)
+    )
+    logger.error("No code to %s through %s: %s", otp.masked_recipient, alias, error, extra=extra)
+    signals.otp_send_failed.send_robust(sender=OTPSession, otp=otp, gateway=alias, error=error)

@@ -47,5 +47,6 @@ def lift_guard(scope: str, *, by: Any = None, now: datetime | None = None) -> bo
             return False
         event = Event(kind=EventKind.LIFTED, by=by, at=now or timezone.now(), reason=scope)
         event.save(force_insert=True)
-    logger.info("Budget %s lifted.", scope)
+    extra = {"event": "budget_lifted", "scope": scope}
+    logger.info("Budget %s lifted.", scope, extra=extra)
     return True

@@ -25,7 +25,7 @@ from django_d7verify.transactions import run_durably
 from django_d7verify.words import EventKind, Requester, SessionStatus
 
 from .sending import begin, get_phone
-from .states import OTP, get_snapshot
+from .states import OTP, describe, get_snapshot
 from .verifying import verify_otp
 
 logger = logging.getLogger("django_d7verify")
@@ -116,7 +116,7 @@ def _log_in(otp: OTP, now: datetime) -> tuple[Any, bool]:
     if user is None or not user.is_active:
         raise SessionClosed("No active user has the number.")
     run_durably(_consume, session, user, now)
-    logger.info("%s logged in.", otp.masked_recipient)
+    logger.info("%s logged in.", otp.masked_recipient, extra=describe("logged_in", otp))
     return user, created
 
 

@@ -38,7 +38,14 @@ def tell_number(number: str, language: str, *, now: datetime) -> None:
         with gateway.breaker:
             receipt = gateway.send_text(number, render_notice("number_replaced", language=language))
     except (GatewayError, ConfigurationError) as error:
-        logger.error("%s was not told of its change: %s", mask_phone(number), error)
+        masked, reason = mask_phone(number), getattr(error, "reason", error.code)
+        extra = {
+            "event": "number_not_told",
+            "recipient": masked,
+            "gateway": gateway.alias,
+            "reason": reason,
+        }
+        logger.error("%s was not told of its change: %s", masked, error, extra=extra)
         event.kind = EventKind.NOT_SENT
         event.reason, event.answer = getattr(error, "reason", ""), getattr(error, "answer", "")
     else:

@@ -19,7 +19,7 @@ from django_d7verify.words import EventKind, Requester
 
 from .notices import tell_number
 from .sending import begin, get_phone, send_otp
-from .states import OTP, get_snapshot
+from .states import OTP, describe, get_snapshot
 
 logger = logging.getLogger("django_d7verify")
 
@@ -66,13 +66,17 @@ def bind_number(
     run_durably(_consume, session, now)
     old = _canonical(get_phone_store().bind(user, session.recipient_id, now=now))
     run_durably(_record_change, session, old, user, now)
+    masked_old = mask_phone(old) if old else ""
     logger.info(
-        "%s bound in place of %s.", otp.masked_recipient, mask_phone(old) if old else "none"
+        "%s bound in place of %s.",
+        otp.masked_recipient,
+        masked_old or "none",
+        extra=describe("phone_changed", otp),
     )
     signals.phone_changed.send_robust(
         sender=OTPSession,
         user=user,
-        old=mask_phone(old) if old else "",
+        old=masked_old,
         new=otp.masked_recipient,
         otp=otp,
     )
@@ -143,7 +147,7 @@ def reset_numbers(user: Any, *, by: Any, now: datetime | None = None) -> int:
     numbers = get_phone_store().remove_all(user)
     for number in numbers:
         run_durably(_record, EventKind.FACTOR_RESET, _canonical(number), by, now)
-    logger.info("%d numbers reset by staff.", len(numbers))
+    logger.info("%d numbers reset by staff.", len(numbers), extra={"event": "numbers_reset"})
     signals.numbers_reset.send_robust(sender=OTPSession, user=user, by=by)
     return len(numbers)
 
@@ -151,7 +155,7 @@ def reset_numbers(user: Any, *, by: Any, now: datetime | None = None) -> int:
 @sensitive_variables()
 def _record(kind: EventKind, number: str, by: Any, now: datetime) -> None:
     if number:  # Maybe never sent to.
-        Recipient.objects.bulk_create([Recipient(number=number)], ignore_conflicts=True)
+        Recipient.objects.ensure(number)
     Event(recipient_id=number or None, by=by, kind=kind, at=now).save(force_insert=True)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import datetime, timedelta
 
 from django.core.signing import BadSignature, Signer
@@ -15,7 +16,9 @@ from django_d7verify.models import Event, OTPSession
 from django_d7verify.transactions import run_durably
 from django_d7verify.words import EventKind
 
-from .states import OTP, get_snapshot, make_otp
+from .states import OTP, describe, get_snapshot, make_otp
+
+logger = logging.getLogger("django_d7verify")
 
 
 def make_verification_token(otp: OTP) -> str:
@@ -62,6 +65,8 @@ def consume_verification_token(token: str, *, purpose: str, now: datetime | None
 
     run_durably(consume)
     otp = make_otp(session, now=now, wait_seconds=0)
+    extra = describe("otp_consumed", otp)
+    logger.info("The proof of %s was used.", otp.masked_recipient, extra=extra)
     signals.otp_consumed.send_robust(sender=OTPSession, otp=otp)
     return otp
 

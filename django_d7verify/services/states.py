@@ -165,10 +165,28 @@ def _seconds_left(session: OTPSession, pins: Sequence[Pin], now: datetime) -> in
     return max(0, -int((now - ends).total_seconds() // 1))
 
 
+def describe(event: str, otp: OTP, **more: object) -> dict[str, object]:
+    """The ``extra`` of a log line about *otp*: what happened, and to what, in stable words."""
+    return {
+        "event": event,
+        "otp_id": otp.otp_id,
+        "purpose": otp.purpose,
+        "recipient": otp.masked_recipient,
+        **more,
+    }
+
+
 def report_refusal(session: OTPSession, error: Refused, requester: Requester) -> None:
     """Say to the log and the signal what was refused; no row, which an attacker could fill."""
     masked = mask_phone(session.recipient_id)
-    logger.warning("%s for %s (%s).", error.code, masked, session.purpose)
+    extra = {
+        "event": "otp_refused",
+        "otp_id": str(session.otp_id),
+        "purpose": session.purpose,
+        "recipient": masked,
+        "reason": error.code,
+    }
+    logger.warning("%s for %s (%s).", error.code, masked, session.purpose, extra=extra)
     signals.otp_refused.send_robust(
         sender=OTPSession,
         recipient=masked,
@@ -180,5 +198,6 @@ def report_refusal(session: OTPSession, error: Refused, requester: Requester) ->
 
 def report_observed(limit: LimitName, scope: str) -> None:
     """Say to the log and the signal that a limit was passed which is only observed."""
-    logger.warning("%s passed by %s.", limit, scope)
+    extra = {"event": "limit_observed", "limit": str(limit), "scope": scope}
+    logger.warning("%s passed by %s.", limit, scope, extra=extra)
     signals.limit_observed.send_robust(sender=OTPSession, limit=limit, scope=scope)

@@ -20,7 +20,7 @@ from django.core.cache import cache
 from django.db.models import Case, Count, F, FloatField, Func, IntegerField, Q, QuerySet, Sum, When
 from django.utils import timezone
 
-from django_d7verify.models import Pin
+from django_d7verify.models import DailyTotal, Pin
 from django_d7verify.words import Delivery, PinStatus, SessionStatus
 
 _LEFT = (PinStatus.SENT, PinStatus.UNCERTAIN)
@@ -75,7 +75,7 @@ class Figures:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cell:
-    """The figures of one day, purpose, country and gateway: what a daily total would keep."""
+    """The figures of one day, purpose, country and gateway: as a daily total keeps them."""
 
     day: date
     purpose: str
@@ -107,7 +107,7 @@ def get_statistics(
     *, days: int = 30, within_seconds: float | None = None, now: datetime | None = None
 ) -> Statistics:
     """
-    The last *days* days, today's so far among them. A statement for each that is not cached.
+    The last *days* days, today's so far among them. Two statements for each that is not cached.
 
     Days that nothing changes any more are kept in Django's cache. After *within_seconds* none of
     them but one is read, newest first: the others are *missing*, and come with the next calls.
@@ -180,7 +180,11 @@ def _spread(cells: Iterable[Cell], get_key: Callable[[Cell], Any]) -> dict[Any, 
 
 
 def read_day(day: date) -> list[Cell]:
-    """The cells of the sessions that began on *day* (UTC), as they stand. One statement."""
+    """
+    The cells of the sessions that began on *day* (UTC), as they stand. Two statements.
+
+    Those that were pruned or erased since are in it, but for their times to verify.
+    """
     # A session is counted with its newest code, and by how long its person took.
     newest = Q(generation=F("session__generation"))
     approved = newest & Q(session__status=SessionStatus.APPROVED)
@@ -201,9 +205,20 @@ def read_day(day: date) -> list[Cell]:
     for row in counted:
         key = (row["session__purpose"], row["session__country"], row["gateway"])
         parts[key].append(_make_figures(row))
+    for total in DailyTotal.objects.filter(day=day):
+        figures = Figures(
+            sessions=total.sessions,
+            sent=total.sent,
+            delivered=total.delivered,
+            approved=total.approved,
+            cost=total.cost,
+        )
+        parts[total.purpose, total.country, total.gateway].append(figures)
     return [
-        Cell(day=day, purpose=key[0], country=key[1], gateway=key[2], figures=add_figures(figures))
-        for key, figures in parts.items()
+        Cell(
+            day=day, purpose=key[0], country=key[1], gateway=key[2], figures=add_figures(all_of_it)
+        )
+        for key, all_of_it in parts.items()
     ]
 
 

@@ -7,6 +7,7 @@ provider-made ones (``asking``) are charged and committed before the provider is
 
 from __future__ import annotations
 
+import logging
 import uuid
 from datetime import datetime
 from typing import Any
@@ -43,7 +44,9 @@ from .attempts import (
     report_wrong,
 )
 from .outgoing import find_successors, get_purpose
-from .states import OTP, VerifyResult, get_otp, get_snapshot, make_otp, report_refusal
+from .states import OTP, VerifyResult, describe, get_otp, get_snapshot, make_otp, report_refusal
+
+logger = logging.getLogger("django_d7verify")
 
 #: Looks at a session before a verify is given up. Each further one means that another attempt or
 #: a resend came between, of which a session has few.
@@ -229,5 +232,6 @@ def cancel_otp(
         return get_otp(otp_id, now=now)
     snapshot.session.status = SessionStatus.CANCELLED
     otp = make_otp(snapshot.session, now=now, wait_seconds=0)
-    signals.otp_cancelled.send_robust(sender=OTPSession, otp=otp)
+    logger.info("%s cancelled.", otp.masked_recipient, extra=describe("otp_cancelled", otp))
+    signals.otp_cancelled.send_robust(sender=OTPSession, otp=otp, requester=attempt.requester)
     return otp

@@ -76,7 +76,7 @@ def make_problem(error: Exception) -> Problem:
     The site's credentials and a busy database are its own affair: 503, without a word of why.
     """
     if isinstance(error, ConfigurationError | OperationalError):
-        logger.error("%s", error)
+        logger.error("%s", error, extra={"event": "page_failed", "reason": type(error).__name__})
         error = GatewayUnreachable("", retry_after_seconds=DEFAULT_RETRY_AFTER_SECONDS)
     if not isinstance(error, D7VerifyError):
         raise error

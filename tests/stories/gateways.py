@@ -49,3 +49,10 @@ class BrokenCheckGateway(locmem.LocMemGateway):
 
     def verify(self, reference: str, code: str) -> Verdict:
         raise LookupError("A bug in verify.")
+
+
+class ReportingGateway(locmem.LocMemGateway):
+    """Its provider calls the site with delivery reports."""
+
+    report_method: ClassVar[str | None] = "POST"
+    sends_texts: ClassVar[bool] = False

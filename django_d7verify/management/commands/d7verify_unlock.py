@@ -5,11 +5,11 @@ from __future__ import annotations
 from argparse import ArgumentParser
 from typing import Any
 
-from django.contrib.auth import get_user_model
 from django.core.management.base import BaseCommand, CommandError
 
 from django_d7verify import services
 from django_d7verify.exceptions import InvalidRecipient
+from django_d7verify.management.staff import find_user
 from django_d7verify.phones import mask_phone
 
 
@@ -29,15 +29,6 @@ class Command(BaseCommand):
             number = services.parse_recipient(options["recipient"]).number
         except InvalidRecipient as error:
             raise CommandError(str(error)) from None
-        if not services.unlock_recipient(number, by=self._find_user(options["by"])):
+        if not services.unlock_recipient(number, by=find_user(options["by"])):
             raise CommandError("That number was never seen.")
         self.stdout.write(f"{mask_phone(number)} is unlocked.")
-
-    def _find_user(self, username: str | None) -> Any:
-        if username is None:
-            return None
-        users = get_user_model()
-        try:
-            return users.objects.get_by_natural_key(username)
-        except users.DoesNotExist:
-            raise CommandError("No such user.") from None
