@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
+from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.db.models import Model, QuerySet
@@ -40,6 +41,15 @@ class BoundedPaginator(_Paginator):
         return int(rows[: self.MOST].count())
 
 
+class _BoundedList(ChangeList):
+    """Rows that were counted and are none are not looked for once more."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        if not self.result_count:
+            self.result_list = self.queryset.none()
+
+
 class ReadOnlyAdmin(_Admin):
     """Rows to look at, by their own filters only."""
 
@@ -60,6 +70,10 @@ class ReadOnlyAdmin(_Admin):
         if request.POST.get("select_across") == "1":
             raise PermissionDenied
         return super().response_action(request, queryset, *args, **kwargs)
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        """The list that counts once."""
+        return _BoundedList
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Never."""
