@@ -215,10 +215,8 @@ def read_day(day: date) -> list[Cell]:
         )
         parts[total.purpose, total.country, total.gateway].append(figures)
     return [
-        Cell(
-            day=day, purpose=key[0], country=key[1], gateway=key[2], figures=add_figures(all_of_it)
-        )
-        for key, all_of_it in parts.items()
+        Cell(day=day, purpose=key[0], country=key[1], gateway=key[2], figures=add_figures(added))
+        for key, added in parts.items()
     ]
 
 
