@@ -107,7 +107,7 @@ def get_statistics(
     *, days: int = 30, within_seconds: float | None = None, now: datetime | None = None
 ) -> Statistics:
     """
-    The last *days* days, today's so far among them. Two statements for each that is not cached.
+    The last *days* days, today's so far among them. One statement, and one for each not cached.
 
     Days that nothing changes any more are kept in Django's cache. After *within_seconds* none of
     them but one is read, newest first: the others are *missing*, and come with the next calls.
@@ -116,7 +116,8 @@ def get_statistics(
     today = (now or timezone.now()).astimezone(UTC).date()
     window = [today - timedelta(days=ago) for ago in range(days)]
     known = cache.get_many([_make_key(day) for day in window[_OPEN_DAYS:]])
-    cells = [cell for day in window[:_OPEN_DAYS] for cell in read_day(day)]
+    totals = _read_totals(window[-1])
+    cells = [cell for day in window[:_OPEN_DAYS] for cell in read_day(day, totals[day])]
     missing: list[date] = []
     until = None if within_seconds is None else begun + within_seconds
     is_late = False
@@ -126,7 +127,7 @@ def get_statistics(
             missing.append(day)
             continue
         if key not in known:
-            known[key] = read_day(day)
+            known[key] = read_day(day, totals[day])
             cache.set(key, known[key], _KEPT_SECONDS)
             is_late = until is not None and monotonic() > until
         cells += known[key]
@@ -179,11 +180,18 @@ def _spread(cells: Iterable[Cell], get_key: Callable[[Cell], Any]) -> dict[Any, 
     return dict(sorted(sums.items(), key=lambda item: (-item[1].sessions, item[0])))
 
 
-def read_day(day: date) -> list[Cell]:
-    """
-    The cells of the sessions that began on *day* (UTC), as they stand. Two statements.
+def _read_totals(first_day: date) -> Mapping[date, list[DailyTotal]]:
+    totals = defaultdict(list)
+    for total in DailyTotal.objects.filter(day__gte=first_day):
+        totals[total.day].append(total)
+    return totals
 
-    Those that were pruned or erased since are in it, but for their times to verify.
+
+def read_day(day: date, totals: Iterable[DailyTotal]) -> list[Cell]:
+    """
+    The cells of the sessions that began on *day* (UTC), as they stand. One statement.
+
+    *totals* are what those come to that were pruned or erased since, but for their times to verify.
     """
     # A session is counted with its newest code, and by how long its person took.
     newest = Q(generation=F("session__generation"))
@@ -205,7 +213,7 @@ def read_day(day: date) -> list[Cell]:
     for row in counted:
         key = (row["session__purpose"], row["session__country"], row["gateway"])
         parts[key].append(_make_figures(row))
-    for total in DailyTotal.objects.filter(day=day):
+    for total in totals:
         figures = Figures(
             sessions=total.sessions,
             sent=total.sent,
