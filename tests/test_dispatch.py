@@ -485,7 +485,7 @@ def test_codes_that_wait_are_sent_before_the_process_ends():
         """
         def send(otp_id, generation):
             time.sleep(0.05)
-            os.write(1, f"{otp_id} {generation}\n".encode())
+            os.write(1, f"{otp_id} {generation}{os.linesep}".encode())
 
         services.deliver_otp = send
         for index in range(20):

@@ -8,6 +8,7 @@ whole transcripts are compared. "Unknown" is never seen before; the others have 
 from __future__ import annotations
 
 import gc
+import logging
 import random
 import re
 import time
@@ -38,6 +39,7 @@ from .conftest import API_TOKEN, make_d7_settings
 from .logging_in import deliver, held, make_user, set_d7verify
 
 pytestmark = pytest.mark.django_db(transaction=True)
+logger = logging.getLogger(__name__)
 
 STARTED_AT = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 KNOWN, UNKNOWN, INACTIVE = "+971501234567", "+971501234667", "+971501234767"
@@ -358,7 +360,7 @@ def capture(step: Callable[[], None]) -> list[str]:
     with CaptureQueriesContext(connection) as captured:
         step()
     return [
-        re.sub(r"'[^']*'|\b[0-9a-f]{32}\b|\d+", "?", query["sql"])
+        re.sub(r"'[^']*'|\b[0-9a-f]{32}\b|\b(?:true|false)\b|\d+", "?", query["sql"])
         for query in captured.captured_queries
     ]
 
@@ -434,11 +436,11 @@ def without_gc() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("without_gc")
-def test_no_time_tells_known_from_unknown(threads: ThreadDispatcher, record_property: Any):
+def test_no_time_tells_known_from_unknown(threads: ThreadDispatcher):
     areas = [measure(threads, 1_000_000)]
     while len(areas) < 3 and not all(0.4 <= area <= 0.6 for area in areas[0].values()):
         areas.append(measure(threads, 1_000_000 * (len(areas) + 1)))
-    record_property("areas", areas)
+    logger.info("Areas under the ROC curve: %s", areas)
     medians = {
         step: sorted(run[step] for run in areas)[len(areas) // 2] for step in ("send", "verify")
     }

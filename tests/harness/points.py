@@ -73,12 +73,12 @@ class Points:
 def install(folder: Path) -> None:
     """Put every point into this process."""
     # Here, because Django must be set up before.
-    from django_d7verify.services import asking, claiming, sending, verifying
+    from django_d7verify.services import asking, claiming, delivering, verifying
 
     points = Points(folder)
     in_transaction = {
         BEFORE_CLAIM_COMMITS: (claiming, ["_try_first", "_try_next"]),
-        BEFORE_SENT_COMMITS: (sending, ["_mark_sent"]),
+        BEFORE_SENT_COMMITS: (delivering, ["_mark_sent"]),
         BEFORE_VERDICT_COMMITS: (verifying, ["_mark_right", "_mark_wrong"]),
         BEFORE_CHARGE_COMMITS: (asking, ["_charge"]),
         BEFORE_PROVIDERS_VERDICT_COMMITS: (
@@ -90,7 +90,7 @@ def install(folder: Path) -> None:
         _die_before_commit(points, point, module, works)
     _die_around_call(
         points,
-        sending,
+        delivering,
         "_call_gateway",
         before=AFTER_CLAIM,
         during=WHILE_SENDING,
