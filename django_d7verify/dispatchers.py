@@ -21,7 +21,10 @@ logger = logging.getLogger("django_d7verify")
 class InlineDispatcher(Dispatcher):
     """The caller sends, and waits for the provider: the person waits for the message anyway."""
 
-    is_inline = True
+    @property
+    def is_inline(self) -> bool:
+        """Always."""
+        return True
 
     def dispatch(self, otp_id: str, generation: int) -> None:
         """Never called."""

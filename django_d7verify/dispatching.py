@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import threading
 from abc import ABC, abstractmethod
-from typing import ClassVar
 
 from django.utils.module_loading import import_string
 
@@ -25,8 +24,10 @@ _made: dict[str, Dispatcher] = {}
 class Dispatcher(ABC):
     """Has ``services.deliver_otp`` called. Made once per process; shared by threads."""
 
-    #: The caller itself sends, and learns how it went; ``dispatch`` is never called.
-    is_inline: ClassVar[bool] = False
+    @property
+    def is_inline(self) -> bool:
+        """Whether the caller itself sends, and learns how it went: no ``dispatch`` then."""
+        return False
 
     @abstractmethod
     def dispatch(self, otp_id: str, generation: int) -> None:
