@@ -15,14 +15,18 @@ SCREENSHOTS ?= .screenshots
 # Where `make test-databases` finds the servers; test databases are made beside those named here.
 POSTGRESQL_URL ?= postgresql://postgres@127.0.0.1:5432/postgres
 MARIADB_URL ?= mysql://root@127.0.0.1:3306/test
+# Where `make test-bridges` finds the broker of Celery.
+REDIS_URL ?= redis://127.0.0.1:6379/0
 
 # Tests wait for sockets more than they compute.
 PYTEST := $(PY) -m pytest -n 4
 # These touch no database, so they run on SQLite alone.
 DATABASE_FREE := --ignore=tests/emulator --ignore=tests/clients --ignore=tests/test_texts.py
+# The packages that contrib joins, under settings that have them all installed.
+BRIDGES := $(PY) -m pytest tests/bridges --ds=tests.bridges.settings
 HARNESS := D7VERIFY_HARNESS=1 $(PY) -m pytest tests/harness
 
-.PHONY: demo test test-databases test-postgresql test-mariadb test-processes test-browser mutations messages lint style types migrations clean
+.PHONY: demo test test-databases test-postgresql test-mariadb test-processes test-browser test-bridges mutations messages lint style types migrations clean
 
 demo: $(VENV)/.installed
 	@$(PY) example_project/manage.py demo $(ARGS)
@@ -47,6 +51,10 @@ test-processes: $(VENV)/.installed-databases
 # The pages in the system's Chromium, or in that of D7VERIFY_CHROMIUM; pictures of each are kept.
 test-browser: $(VENV)/.installed-browser
 	D7VERIFY_BROWSER=1 D7VERIFY_SCREENSHOTS=$(SCREENSHOTS) $(PY) -m pytest tests/browser $(ARGS)
+
+# Real queues, django-otp, django-allauth, and the API against its schema.
+test-bridges: $(VENV)/.installed-bridges
+	D7VERIFY_TEST_REDIS_URL=$(REDIS_URL) $(BRIDGES) $(ARGS)
 
 # Every clause of every conditional UPDATE, dropped in a copy: each must make a test fail.
 mutations: $(VENV)/.installed
@@ -89,6 +97,10 @@ $(VENV)/.installed-databases: pyproject.toml $(VENV)/.installed
 
 $(VENV)/.installed-browser: pyproject.toml $(VENV)/.installed
 	@$(PIP) --editable '.[browser]'
+	@touch $@
+
+$(VENV)/.installed-bridges: pyproject.toml $(VENV)/.installed
+	@$(PIP) --editable '.[bridges]'
 	@touch $@
 
 $(VENV)/.installed-lint: pyproject.toml $(VENV)/.installed

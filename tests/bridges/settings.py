@@ -1,0 +1,27 @@
+"""Settings of a site that has every package which the app joins."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from tests.settings import *  # noqa: F403
+from tests.settings import D7VERIFY, DATABASES, INSTALLED_APPS
+
+#: Also of the processes that a test starts, which look at the database of the test itself.
+if name := os.environ.get("D7VERIFY_BRIDGES_DATABASE"):
+    DATABASES["default"]["NAME"] = name
+INSTALLED_APPS = [*INSTALLED_APPS, "django_tasks_db"]
+TASKS = {"default": {"BACKEND": "django_tasks_db.DatabaseBackend"}}
+
+CELERY_BROKER_URL = os.environ.get("D7VERIFY_TEST_REDIS_URL", "")
+CELERY_BROKER_TRANSPORT_OPTIONS = {"max_retries": 1, "interval_start": 0}
+CELERY_TASK_DEFAULT_QUEUE = os.environ.get("D7VERIFY_BRIDGES_QUEUE", "celery")
+
+#: The emulator's address, in processes that a test starts: they send codes of ours by text.
+if api_url := os.environ.get("D7VERIFY_BRIDGES_API_URL"):
+    gateway: dict[str, Any] = {
+        "BACKEND": "django_d7verify.gateways.d7.D7MessagesGateway",
+        "OPTIONS": {"api_token": "any-will-do", "originator": "SignOTP", "api_url": api_url},
+    }
+    D7VERIFY = {**D7VERIFY, "GATEWAYS": {"default": gateway}}
