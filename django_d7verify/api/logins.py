@@ -22,12 +22,13 @@ from .views import OTPView, describe, validate
 class LoginSendView(OTPView):
     """``POST {"recipient"}``: send a code, if the number is a user's."""
 
+    serializer_class = LoginInput
     authentication_classes: list[Any] = []
 
     @sensitive_variables()
     def post(self, request: Request) -> Response:
         """Answer 202 and the session, whoever's the number is."""
-        data = validate(LoginInput, request)
+        data = validate(self.serializer_class, request)
         strategy = get_token_strategy()
         edge.claim_send(request)
         otp = services.send_login_otp(data["recipient"], requester=edge.make_requester(request))
@@ -39,12 +40,13 @@ class LoginSendView(OTPView):
 class LoginVerifyView(OTPView):
     """``POST {"otp_id", "otp_code"}``: log in."""
 
+    serializer_class = VerifyInput
     authentication_classes: list[Any] = []
 
     @sensitive_variables()
     def post(self, request: Request) -> Response:
         """Answer 200 and what the token strategy gives, or 400 and the attempts left."""
-        data = validate(VerifyInput, request)
+        data = validate(self.serializer_class, request)
         strategy = get_token_strategy()
         if strategy.needs_csrf:
             # Before the code: another site's form must not log a browser in as somebody else.

@@ -42,6 +42,8 @@ class OTPView(APIView):
     permission_classes = [AllowAny]
     parser_classes = [StrictJSONParser, StrictFormParser, StrictMultiPartParser]
     renderer_classes = [JSONRenderer]
+    #: What the body has to be; also read by what describes the API.
+    serializer_class: type[Serializer[Any]]
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Refuse a body that is larger than any of ours before it is read."""
@@ -72,10 +74,12 @@ class OTPView(APIView):
 class SendView(OTPView):
     """``POST {"recipient", "purpose"?}``: send a code."""
 
+    serializer_class = SendInput
+
     @sensitive_variables()
     def post(self, request: Request) -> Response:
         """Answer 201 and the session."""
-        data = validate(SendInput, request)
+        data = validate(self.serializer_class, request)
         edge.claim_send(request)
         purpose = data["purpose"]
         if purpose not in conf.PURPOSES or not conf.get_purpose(purpose).public:
@@ -89,9 +93,11 @@ class SendView(OTPView):
 class ResendView(OTPView):
     """``POST {"otp_id"}``: send the session's next code."""
 
+    serializer_class = SessionInput
+
     def post(self, request: Request) -> Response:
         """Answer 200 and the session."""
-        data = validate(SessionInput, request)
+        data = validate(self.serializer_class, request)
         edge.claim_send(request)
         otp = services.resend_otp(data["otp_id"], requester=edge.make_requester(request))
         return Response(describe(otp))
@@ -100,10 +106,12 @@ class ResendView(OTPView):
 class VerifyView(OTPView):
     """``POST {"otp_id", "otp_code"}``: try a code."""
 
+    serializer_class = VerifyInput
+
     @sensitive_variables()
     def post(self, request: Request) -> Response:
         """Answer 200 and the proof, or 400 and the attempts left."""
-        data = validate(VerifyInput, request)
+        data = validate(self.serializer_class, request)
         edge.check_attempt(request)
         result = services.verify_otp(
             data["otp_id"], data["otp_code"], requester=edge.make_requester(request)
@@ -126,9 +134,11 @@ class VerifyView(OTPView):
 class CancelView(OTPView):
     """``POST {"otp_id"}``: give the session up."""
 
+    serializer_class = SessionInput
+
     def post(self, request: Request) -> Response:
         """Answer 200 and the session's status, whichever it is by now."""
-        data = validate(SessionInput, request)
+        data = validate(self.serializer_class, request)
         otp = services.cancel_otp(data["otp_id"], requester=edge.make_requester(request))
         return Response({"otp_id": otp.otp_id, "status": otp.status})
 

@@ -6,12 +6,20 @@ import os
 from typing import Any
 
 from tests.settings import *  # noqa: F403
-from tests.settings import D7VERIFY, DATABASES, INSTALLED_APPS
+from tests.settings import D7VERIFY, DATABASES, INSTALLED_APPS, REST_FRAMEWORK
 
 #: Also of the processes that a test starts, which look at the database of the test itself.
 if name := os.environ.get("D7VERIFY_BRIDGES_DATABASE"):
     DATABASES["default"]["NAME"] = name
-INSTALLED_APPS = [*INSTALLED_APPS, "django_tasks_db"]
+INSTALLED_APPS = [*INSTALLED_APPS, "django_tasks_db", "drf_spectacular"]
+AUTHENTICATION_BACKENDS = [
+    "django.contrib.auth.backends.ModelBackend",
+    "django_d7verify.backends.PhoneOTPBackend",
+]
+ROOT_URLCONF = "tests.bridges.urls"
+REST_FRAMEWORK = {**REST_FRAMEWORK, "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema"}
+SPECTACULAR_SETTINGS = {"TITLE": "Codes by phone", "VERSION": "1"}
+STATIC_URL = "static/"
 TASKS = {"default": {"BACKEND": "django_tasks_db.DatabaseBackend"}}
 
 CELERY_BROKER_URL = os.environ.get("D7VERIFY_TEST_REDIS_URL", "")
