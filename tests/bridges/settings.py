@@ -6,12 +6,26 @@ import os
 from typing import Any
 
 from tests.settings import *  # noqa: F403
-from tests.settings import D7VERIFY, DATABASES, INSTALLED_APPS, REST_FRAMEWORK
+from tests.settings import D7VERIFY, DATABASES, INSTALLED_APPS, MIDDLEWARE, REST_FRAMEWORK
 
 #: Also of the processes that a test starts, which look at the database of the test itself.
 if name := os.environ.get("D7VERIFY_BRIDGES_DATABASE"):
     DATABASES["default"]["NAME"] = name
-INSTALLED_APPS = [*INSTALLED_APPS, "django_tasks_db", "drf_spectacular"]
+INSTALLED_APPS = [
+    *INSTALLED_APPS,
+    "django_tasks_db",
+    "drf_spectacular",
+    "django_otp",
+    "django_otp.plugins.otp_static",
+    "django_otp.plugins.otp_totp",
+    "two_factor",
+    "django_d7verify.contrib.otp",
+]
+MIDDLEWARE = [*MIDDLEWARE, "django_otp.middleware.OTPMiddleware"]
+LOGIN_URL = "two_factor:login"
+LOGIN_REDIRECT_URL = "/secret/"
+# Else it takes the login page of every admin, and django-otp has one of its own.
+TWO_FACTOR_PATCH_ADMIN = False
 AUTHENTICATION_BACKENDS = [
     "django.contrib.auth.backends.ModelBackend",
     "django_d7verify.backends.PhoneOTPBackend",
