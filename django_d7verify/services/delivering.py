@@ -58,7 +58,7 @@ def hand_over(outgoing: Outgoing, requester: Requester) -> OTP:
 
     A queue that does not take it gives the claim back, and is ``GatewayUnreachable``.
     """
-    if outgoing.dispatcher.is_inline:
+    if outgoing.is_inline:
         return _deliver(outgoing, requester)
     session = outgoing.session
     try:

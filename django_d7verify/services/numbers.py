@@ -31,18 +31,27 @@ _BIND_SECONDS = 300
 
 @sensitive_variables()
 def send_number_otp(
-    recipient: str, *, user: Any, requester: Requester | None = None, now: datetime | None = None
+    recipient: str,
+    *,
+    user: Any,
+    code: str = "",
+    requester: Requester | None = None,
+    now: datetime | None = None,
 ) -> OTP:
     """
     Send a code to a number that *user*, who is signed in, says is theirs.
 
-    It is not theirs yet, so it is charged as a stranger's. Raises as ``send_otp``.
+    It is not theirs yet, so it is charged as a stranger's. *code* is one that another package made
+    for them, by no guessable rule, of the shape that codes of this site have: it is sent at once,
+    whatever ``DISPATCHER`` is, and only by gateways that carry codes of ours
+    (``ConfigurationError``). Raises as ``send_otp``.
     """
     return begin(
         get_phone(recipient),
         purpose=_CHANGE,
         requester=requester,
         now=now,
+        given_code=code,
         user=user,
         owned=False,
     )

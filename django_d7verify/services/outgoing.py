@@ -33,6 +33,8 @@ class Outgoing:
     message: CodeMessage | None = None
     #: The code is a fixed one of ``TEST_NUMBERS``: nothing is sent.
     is_test: bool = False
+    #: Made by another package, which asked for it to be sent; "" to make one.
+    given_code: str = field(default="", repr=False)
     #: Where to turn while the code surely was not sent.
     successors: list[Gateway] = field(default_factory=list)
     #: Budgets to take from, in the order of their locks.
@@ -41,6 +43,11 @@ class Outgoing:
     reference: str = ""
     #: The session's ``expires_at`` before a resend; None for the first code.
     expired_before: datetime | None = None
+
+    @property
+    def is_inline(self) -> bool:
+        """Whether the caller sends: always what was given to it, which goes into no queue."""
+        return bool(self.given_code) or self.dispatcher.is_inline
 
     @property
     def claim(self) -> str:
@@ -80,6 +87,7 @@ def make_outgoing(
     gateway: Gateway,
     *,
     now: datetime,
+    given_code: str = "",
     reference: str = "",
     expired_before: datetime | None = None,
 ) -> Outgoing:
@@ -96,15 +104,16 @@ def make_outgoing(
         gateway=gateway,
         now=now,
         dispatcher=dispatcher,
+        given_code=given_code,
         successors=find_successors(gateway, hidden=session.hidden),
         scopes=limits.find_scopes(session.recipient_id, session.country),
         reference=reference,
         expired_before=expired_before,
     )
     # A fixed code works at once: who knows it waits for no message.
-    if dispatcher.is_inline or conf.find_test_code(session.recipient_id, now):
+    if outgoing.is_inline or conf.find_test_code(session.recipient_id, now):
         make_code(outgoing)
-    if not dispatcher.is_inline:
+    if not outgoing.is_inline:
         outgoing.pin.status = PinStatus.QUEUED
     return outgoing
 
@@ -121,6 +130,7 @@ def make_rerouted(outgoing: Outgoing) -> Outgoing:
         gateway=gateway,
         now=outgoing.now,
         dispatcher=outgoing.dispatcher,
+        given_code=outgoing.given_code,
         successors=successors,
         expired_before=outgoing.expired_before,
     )
@@ -155,8 +165,11 @@ def _make_pin(session: OTPSession, rules: Purpose, gateway: Gateway, now: dateti
 def make_code(outgoing: Outgoing) -> None:
     """Make the code, unless the provider does, its digest, and the message that carries it."""
     session, rules, pin = outgoing.session, outgoing.rules, outgoing.pin
-    code = conf.find_test_code(session.recipient_id, outgoing.now)
-    outgoing.is_test = code is not None
+    test_code = conf.find_test_code(session.recipient_id, outgoing.now)
+    outgoing.is_test = test_code is not None
+    code = outgoing.given_code or test_code
+    if outgoing.given_code and outgoing.gateway.makes_codes:
+        raise ConfigurationError(f"{outgoing.gateway.alias!r} carries its own codes only.")
     if code is not None:
         pin.code_length, pin.code_alphabet = len(code), "alphanumeric"
     elif not outgoing.gateway.makes_codes:

@@ -74,6 +74,7 @@ def begin(
     gateway: str | None = None,
     requester: Requester | None,
     now: datetime | None,
+    given_code: str = "",
     **facts: Any,
 ) -> OTP:
     """
@@ -102,7 +103,7 @@ def begin(
     )
     try:
         _ask_site(session, requester)
-        outgoing = make_outgoing(session, rules, carrier, now=now)
+        outgoing = make_outgoing(session, rules, carrier, now=now, given_code=given_code)
         claim_first(outgoing)
     except Refused as error:
         report_refusal(session, error, requester)

@@ -20,8 +20,14 @@ INSTALLED_APPS = [
     "django_otp.plugins.otp_totp",
     "two_factor",
     "django_d7verify.contrib.otp",
+    "allauth",
+    "allauth.account",
 ]
-MIDDLEWARE = [*MIDDLEWARE, "django_otp.middleware.OTPMiddleware"]
+MIDDLEWARE = [
+    *MIDDLEWARE,
+    "django_otp.middleware.OTPMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+]
 LOGIN_URL = "two_factor:login"
 LOGIN_REDIRECT_URL = "/secret/"
 # Else it takes the login page of every admin, and django-otp has one of its own.
@@ -29,7 +35,17 @@ TWO_FACTOR_PATCH_ADMIN = False
 AUTHENTICATION_BACKENDS = [
     "django.contrib.auth.backends.ModelBackend",
     "django_d7verify.backends.PhoneOTPBackend",
+    "allauth.account.auth_backends.AuthenticationBackend",
 ]
+ACCOUNT_ADAPTER = "tests.bridges.allauth_adapter.Adapter"
+ACCOUNT_LOGIN_METHODS = {"phone"}
+ACCOUNT_SIGNUP_FIELDS = ["phone*", "password1*"]
+ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_LOGIN_BY_CODE_ENABLED = True
+ACCOUNT_PHONE_VERIFICATION_SUPPORTS_RESEND = True
+ACCOUNT_REAUTHENTICATION_REQUIRED = False
+# Ours are tested here.
+ACCOUNT_RATE_LIMITS = False
 ROOT_URLCONF = "tests.bridges.urls"
 REST_FRAMEWORK = {**REST_FRAMEWORK, "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema"}
 SPECTACULAR_SETTINGS = {"TITLE": "Codes by phone", "VERSION": "1"}

@@ -26,4 +26,5 @@ urlpatterns = [
     path("otp-admin/", PhoneAdminSite().urls),
     path("secret/", secret),
     path("", include(two_factor)),
+    path("accounts/", include("allauth.urls")),
 ]
