@@ -133,7 +133,7 @@ def _make_queued(snapshot: Snapshot, pin: Pin, now: datetime) -> Outgoing:
         gateway=gateway,
         now=now,
         dispatcher=get_dispatcher(hidden=session.hidden),
-        successors=find_successors(gateway, hidden=session.hidden),
+        successors=find_successors(gateway, must_carry=session.hidden),
         reference=snapshot.find_reference(gateway.alias),
         expired_before=before[0] if before else None,
     )

@@ -105,7 +105,7 @@ def make_outgoing(
         now=now,
         dispatcher=dispatcher,
         given_code=given_code,
-        successors=find_successors(gateway, hidden=session.hidden),
+        successors=find_successors(gateway, must_carry=session.hidden or bool(given_code)),
         scopes=limits.find_scopes(session.recipient_id, session.country),
         reference=reference,
         expired_before=expired_before,
@@ -138,15 +138,15 @@ def make_rerouted(outgoing: Outgoing) -> Outgoing:
     return rerouted
 
 
-def find_successors(gateway: Gateway, *, hidden: bool) -> list[Gateway]:
+def find_successors(gateway: Gateway, *, must_carry: bool) -> list[Gateway]:
     """
     Where to turn while the code surely was not sent by *gateway*.
 
-    For a *hidden* session never to one that makes codes: it would be asked about those of known
-    people only, and that could be seen.
+    *must_carry*: never to one that makes codes. It could not send one that was given; and of a
+    hidden session it would be asked about those of known people only, and that could be seen.
     """
     found = [get_gateway(alias) for alias in conf.get_failover(gateway.alias)]
-    return [successor for successor in found if not (hidden and successor.makes_codes)]
+    return [successor for successor in found if not (must_carry and successor.makes_codes)]
 
 
 def _make_pin(session: OTPSession, rules: Purpose, gateway: Gateway, now: datetime) -> Pin:
