@@ -26,7 +26,7 @@ DATABASE_FREE := --ignore=tests/emulator --ignore=tests/clients --ignore=tests/t
 BRIDGES := $(PY) -m pytest tests/bridges --ds=tests.bridges.settings
 HARNESS := D7VERIFY_HARNESS=1 $(PY) -m pytest tests/harness
 
-.PHONY: demo test test-databases test-postgresql test-mariadb test-processes test-browser test-bridges mutations messages lint style types migrations clean
+.PHONY: demo test test-databases test-postgresql test-mariadb test-processes test-browser test-bridges mutations messages lint style types types-user migrations clean
 
 demo: $(VENV)/.installed
 	@$(PY) example_project/manage.py demo $(ARGS)
@@ -66,7 +66,7 @@ messages: $(VENV)/.installed
 	cd django_d7verify && ../$(PY) -m django makemessages $(LANGUAGES:%=-l %) --no-location --ignore "emulator/*"
 	cd django_d7verify && ../$(PY) -m django compilemessages $(LANGUAGES:%=-l %)
 
-lint: style types migrations
+lint: style types types-user migrations
 
 style: $(VENV)/.installed-lint
 	$(VENV)/bin/ruff check
@@ -74,6 +74,11 @@ style: $(VENV)/.installed-lint
 
 types: $(VENV)/.installed-lint
 	$(PY) -m mypy
+
+# A site's own code over the app, strict, as two type checkers see it.
+types-user: $(VENV)/.installed-lint
+	$(PY) -m mypy --config-file tests/typed_site/mypy.ini --package tests.typed_site
+	$(VENV)/bin/pyright --pythonpath $(PY) --project tests/typed_site
 
 migrations: $(VENV)/.installed
 	$(PY) example_project/manage.py makemigrations --check --dry-run

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from django.utils.translation import gettext_lazy as _
-from rest_framework.permissions import BasePermission, OperationHolderMixin
+from rest_framework.permissions import BasePermission, SingleOperandHolder
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
@@ -11,7 +11,7 @@ from django_d7verify import services
 from django_d7verify.conf import conf
 
 
-class PhoneVerified(OperationHolderMixin, BasePermission):
+class PhoneVerified(SingleOperandHolder, BasePermission):
     """
     A user who gave a right code for *purpose* in the last *within_seconds*.
 
@@ -25,6 +25,7 @@ class PhoneVerified(OperationHolderMixin, BasePermission):
     def __init__(
         self, *, within_seconds: int | None = None, purpose: str = "second_factor"
     ) -> None:
+        # Not super's: of a holder it is only what types know it by, and the operators.
         self.within_seconds = within_seconds
         self.purpose = purpose
 
