@@ -126,7 +126,7 @@ def _try_hidden(attempt: Attempt, code: str, live: list[Pin], own: list[Pin]) ->
             code_length=rules.code_length,
             code_alphabet=carrier.fixed_alphabet or rules.code_alphabet,
         )
-        for carrier in [gateway, *find_successors(gateway, hidden=True)]
+        for carrier in [gateway, *find_successors(gateway, must_carry=True)]
     ]
     # Of a test number, a code of its own shape: it was compared.
     parsed = _parse(code, [*shapes, *own])
