@@ -14,7 +14,7 @@ def main() -> None:
     name, *flags = sys.argv[1:]
     django.setup()
     part = importlib.import_module(f"tests.benchmark.{name}")
-    print(json.dumps(part.measure(quick="--quick" in flags)))  # noqa: T201 - read by our parent
+    print(json.dumps(part.measure(quick="--quick" in flags)))
 
 
 if __name__ == "__main__":
