@@ -19,7 +19,7 @@ MARIADB_URL ?= mysql://root@127.0.0.1:3306/test
 REDIS_URL ?= redis://127.0.0.1:6379/0
 
 # Tests wait for sockets more than they compute.
-PYTEST := $(PY) -m pytest -n 4
+PYTEST := $(PY) -m pytest -n 3
 # These touch no database, so they run on SQLite alone.
 DATABASE_FREE := --ignore=tests/emulator --ignore=tests/clients --ignore=tests/test_texts.py
 # The packages that contrib joins, under settings that have them all installed.
