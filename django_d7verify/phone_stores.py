@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib.auth import get_user_model
-from django.db import IntegrityError, router, transaction
+from django.db import router, transaction
 from django.utils.module_loading import import_string
 from django.views.decorators.debug import sensitive_variables
 
@@ -113,11 +113,10 @@ def _transaction() -> Any:
 @sensitive_variables()
 def _insert(user: Any, number: str, now: datetime) -> None:
     row = PhoneNumber(user=user, number=number, primary_of=user, verified_at=now)
-    try:
-        with _transaction():
-            row.save(force_insert=True)
-    except IntegrityError:
-        raise NumberTaken("Another user has this number.") from None
+    # And no error of the database, whose words have the number in them.
+    PhoneNumber.objects.bulk_create([row], ignore_conflicts=True)
+    if not PhoneNumber.objects.filter(user=user.pk, number=number).exists():
+        raise NumberTaken("Another user has this number.")
 
 
 def get_phone_store() -> PhoneStore:
