@@ -27,7 +27,7 @@ DATABASE_FREE := --ignore=tests/emulator --ignore=tests/clients $(FREE:%=--ignor
 BRIDGES := $(PY) -m pytest tests/bridges --ds=tests.bridges.settings
 HARNESS := D7VERIFY_HARNESS=1 $(PY) -m pytest tests/harness
 
-.PHONY: demo test test-databases test-postgresql test-mariadb test-processes test-browser test-bridges mutations messages lint style types types-user migrations clean
+.PHONY: demo test test-databases test-postgresql test-mariadb test-processes test-browser test-bridges mutations bench messages lint style types types-user migrations clean
 
 demo: $(VENV)/.installed
 	@$(PY) example_project/manage.py demo $(ARGS)
@@ -66,6 +66,10 @@ mutations: $(VENV)/.installed
 messages: $(VENV)/.installed
 	cd django_d7verify && ../$(PY) -m django makemessages $(LANGUAGES:%=-l %) --no-location --ignore "emulator/*"
 	cd django_d7verify && ../$(PY) -m django compilemessages $(LANGUAGES:%=-l %)
+
+# What a code costs, on SQLite and PostgreSQL; in less than a minute: make bench ARGS=--quick
+bench: $(VENV)/.installed-databases
+	D7VERIFY_BENCH_DATABASE_URL=$(POSTGRESQL_URL) $(PY) -m tests.benchmark $(ARGS)
 
 lint: style types types-user migrations
 

@@ -15,11 +15,13 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import models, transaction
+from django.db.models import F
 from django.http import HttpRequest, JsonResponse
 from django.utils import timezone
 from django.utils.decorators import method_decorator
 from django.views.decorators.csrf import csrf_exempt
+from rest_framework import serializers
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -28,11 +30,29 @@ from rest_framework.views import APIView
 from .gateways import codes
 from .recording import Script, run
 
-TABLE = "bench_code"
-CREATE = f"""CREATE TABLE {TABLE}
-(id varchar(36) PRIMARY KEY, number varchar(16), code varchar(64), made_at timestamp, used int)"""
-_INSERT = f"INSERT INTO {TABLE} (id, number, code, made_at, used) VALUES (%s, %s, %s, %s, 0)"
-_UPDATE = f"UPDATE {TABLE} SET used = used + 1 WHERE id = %s"
+
+class Code(models.Model):
+    """What the first floor keeps of a code."""
+
+    otp_id = models.UUIDField(primary_key=True, default=uuid.uuid4)
+    number = models.CharField(max_length=16)
+    made_at = models.DateTimeField(default=timezone.now)
+    attempts = models.IntegerField(default=0)
+
+    class Meta:
+        app_label = "benchmark"
+
+    def __str__(self) -> str:
+        return str(self.otp_id)
+
+
+class SendForm(serializers.Serializer):
+    recipient = serializers.CharField(max_length=64)
+
+
+class VerifyForm(serializers.Serializer):
+    otp_id = serializers.UUIDField()
+    otp_code = serializers.CharField(max_length=64)
 
 
 @cache
@@ -47,18 +67,23 @@ class _Floor(APIView):
 
 
 class OneInsert(_Floor):
+    """As a view is written that does no more than keep a number."""
+
     def post(self, request: Request) -> Response:
-        otp_id = str(uuid.uuid4())
-        with connection.cursor() as cursor:
-            cursor.execute(_INSERT, [otp_id, request.data["recipient"], "", timezone.now()])
-        return Response({"otp_id": otp_id}, status=201)
+        form = SendForm(data=request.data)
+        form.is_valid(raise_exception=True)
+        code = Code.objects.create(number=form.validated_data["recipient"])
+        return Response({"otp_id": str(code.otp_id)}, status=201)
 
 
 class OneUpdate(_Floor):
+    """As a view is written that does no more than count a call."""
+
     def post(self, request: Request) -> Response:
-        with connection.cursor() as cursor:
-            cursor.execute(_UPDATE, [request.data["otp_id"]])
-        return Response({"approved": True})
+        form = VerifyForm(data=request.data)
+        form.is_valid(raise_exception=True)
+        codes = Code.objects.filter(pk=form.validated_data["otp_id"])
+        return Response({"approved": codes.update(attempts=F("attempts") + 1) == 1})
 
 
 @method_decorator(transaction.non_atomic_requests, name="dispatch")

@@ -7,7 +7,7 @@ import os
 import pickle
 import tempfile
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -84,8 +84,8 @@ def do(site: Site, call: Call) -> dict[str, Any]:
 @contextmanager
 def make_floors(site: Site) -> Iterator[dict[str, int]]:
     """Record our statements for the second floor, and make the first; statements by operation."""
-    with connection.cursor() as cursor:
-        cursor.execute(floors.CREATE)
+    with connection.schema_editor() as editor:
+        editor.create_model(floors.Code)
     person = make_known_people(1)[0]
     # Once before: what only a first call does is not recorded.
     warm_up(site, make_known_people(1)[0])
@@ -113,6 +113,3 @@ def warm_up(site: Site, person: Person) -> None:
         answer = do(site, make_call("ours", operation, person))
         if operation == "send":
             learn_codes([person], [answer], floors.codes)
-
-
-Timer = Callable[[], float]

@@ -71,8 +71,8 @@ def _make_database(name: str) -> dict[str, Any]:
 
 DATABASES = {
     "default": _make_database(f"d7verify_bench_{os.getpid()}"),
-    # As large as the other is small, for what growth costs.
-    "grown": _make_database(f"d7verify_bench_{os.getpid()}_grown"),
+    # As small as the other grows large, for what growth costs.
+    "small": _make_database(f"d7verify_bench_{os.getpid()}_small"),
 }
 DATABASE_ROUTERS = ["tests.benchmark.databases.Router"]
 
