@@ -231,8 +231,11 @@ class OTPSessionAdmin(ReadOnlyAdmin):
             "unlock": number.disabled or bool(is_locked),
             "stop": not number.stopped_at,
         }
-        acts: dict[str, Any] = self.get_actions(request)
-        return [(name, act[2]) for name, act in acts.items() if useful.get(name, True)]
+        return [
+            (name, getattr(self, name).short_description)
+            for name in self.get_actions(request)
+            if useful.get(name, True)
+        ]
 
     def _say_missing(self, request: HttpRequest) -> HttpResponse:
         self.message_user(request, _t("There is no such session."), messages.WARNING)
@@ -244,10 +247,10 @@ class OTPSessionAdmin(ReadOnlyAdmin):
     @transaction.non_atomic_requests
     def act_view(self, request: HttpRequest, otp_id: Any) -> HttpResponse:
         """``POST action=``: one of the acts, on the one session that is looked at."""
-        act: Any = self.get_actions(request).get(request.POST.get("action", ""))
-        if act is None or not self.has_view_permission(request):
+        name = request.POST.get("action", "")
+        if name not in self.get_actions(request) or not self.has_view_permission(request):
             raise PermissionDenied
-        act[0](self, request, self.get_queryset(request).filter(pk=otp_id))
+        getattr(self, name)(request, self.get_queryset(request).filter(pk=otp_id))
         return HttpResponseRedirect(self._get_url("change", otp_id))
 
     def statistics_view(self, request: HttpRequest) -> HttpResponse:

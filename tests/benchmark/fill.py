@@ -52,11 +52,13 @@ _IS_SENT = f"({_STATUS}) <> 'FAILED'"
 _SECONDS = "(8 + i * 17 % 50)"
 _GENERATION = "(CASE WHEN i % 7 = 0 THEN 2 ELSE 1 END)"
 
-_NUMBERS = f"""INSERT INTO django_d7verify_recipient (number, created_at, next_send, sends_hour,
-    sends_day, failures_hour, failures_day, owned_sends_hour, owned_sends_day,
+_NUMBERS = f"""INSERT INTO django_d7verify_recipient (number, last_digits, created_at,
+    next_send, sends_hour, sends_day, failures_hour, failures_day, owned_sends_hour,
+    owned_sends_day,
     owned_failures_hour, owned_failures_day, failures_in_a_row, disabled, stopped_at, stop_reason,
     claim)
-SELECT {_NUMBER}, {{at}}, 0, 0, 0, 0, 0, 0, 0, 0, 0, i % 3, i % 5000 = 0,
+SELECT {_NUMBER}, substr({_NUMBER}, length({_NUMBER}) - 3), {{at}},
+    0, 0, 0, 0, 0, 0, 0, 0, 0, i % 3, i % 5000 = 0,
     CASE WHEN i % 9000 = 0 THEN {{at}} ELSE NULL END, '', '' FROM {{series}}"""
 _SESSIONS = f"""INSERT INTO django_d7verify_otpsession (otp_id, recipient_id, country, purpose,
     gateway, owned, hidden, decoy, status, created_at, expires_at, approved_at, generation,

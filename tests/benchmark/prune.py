@@ -27,10 +27,12 @@ import django
 
 #: Sessions, each with a pin, an event and a third of a number, long past their days.
 _FILL = (
-    """INSERT INTO django_d7verify_recipient (number, created_at, next_send, sends_hour, sends_day,
-    failures_hour, failures_day, owned_sends_hour, owned_sends_day, owned_failures_hour,
+    """INSERT INTO django_d7verify_recipient (number, last_digits, created_at,
+    next_send, sends_hour, sends_day, failures_hour, failures_day, owned_sends_hour,
+    owned_sends_day, owned_failures_hour,
     owned_failures_day, failures_in_a_row, disabled, stop_reason, claim)
-    SELECT '+97152' || (1000000 + i), now() - interval '200 days', 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    SELECT '+97152' || (1000000 + i), right((1000000 + i)::text, 4),
+    now() - interval '200 days', 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
     false, '', '' FROM generate_series(1, {numbers}) AS series(i)""",
     """INSERT INTO django_d7verify_otpsession (otp_id, recipient_id, country, purpose, gateway,
     owned, hidden, decoy, status, created_at, expires_at, approved_at, generation, attempts,
