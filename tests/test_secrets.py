@@ -612,6 +612,6 @@ def test_the_report_of_a_bug_while_a_code_is_compared_holds_neither_code_nor_num
     def break_down(*_args: Any, **_options: Any) -> None:
         raise LookupError("A bug below.")
 
-    monkeypatch.setattr(Event, "save", break_down)
+    monkeypatch.setattr(Event, "insert", break_down)
     assert post("verify/", as_form=as_form, otp_id=otp_id, otp_code=typed) == 500
     assert_reported_without(reports, {code, typed, *NUMBERS}, names="A bug below.")

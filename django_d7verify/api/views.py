@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from django.db import transaction
-from django.utils.decorators import method_decorator
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 from rest_framework import status
 from rest_framework.exceptions import ParseError
@@ -29,8 +28,6 @@ _MAX_BODY_BYTES = 16 * 1024
 _MOST_LENGTH_DIGITS = 18
 
 
-@method_decorator(sensitive_post_parameters(), name="dispatch")
-@method_decorator(transaction.non_atomic_requests, name="dispatch")
 class OTPView(APIView):
     """
     Base of the API: for people who are not known yet, in JSON, outside request transactions.
@@ -44,6 +41,12 @@ class OTPView(APIView):
     renderer_classes = [JSONRenderer]
     #: What the body has to be; also read by what describes the API.
     serializer_class: type[Serializer[Any]]
+
+    @classmethod
+    def as_view(cls, **initkwargs: Any) -> Any:
+        """Decorated here, and so once: ``method_decorator`` does it again for every request."""
+        view = sensitive_post_parameters()(super().as_view(**initkwargs))
+        return transaction.non_atomic_requests(view)
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Refuse a body that is larger than any of ours before it is read."""

@@ -9,16 +9,18 @@ from django.utils.translation import gettext_lazy as _
 
 from django_d7verify.arrivals import Limit
 
-from .claims import give_back, take
+from .claims import big, give_back, take
 from .primary import PrimaryManager
+from .statements import written_once
 
 
 class BudgetQuerySet(models.QuerySet["Budget"]):
     """Claims on budgets. Instants are integers, microseconds since 1970."""
 
+    @written_once
     def claim(self, scope: str, *, limits: Sequence[Limit], now: int) -> bool:
         """Take one from each of *limits*; False also where the row is not there yet."""
-        room = {f"{limit.column}__lte": now + limit.tolerance for limit in limits}
+        room = {f"{limit.column}__lte": big(now) + big(limit.tolerance) for limit in limits}
         return self.filter(scope=scope, **room).update(**take(limits, now)) == 1
 
     def release(self, scope: str, *, limits: Sequence[Limit], times: int) -> bool:

@@ -12,13 +12,15 @@ from django.db.models.functions import Greatest
 from django_d7verify.arrivals import Limit
 
 
-def big(number: int) -> Value:
+def big(number: int | models.Expression) -> models.Expression:
     """
-    *number* as a bigint.
+    *number* as a bigint; the place of one as it is (see ``statements``).
 
     Typed, because psycopg with server-side binding casts a bare int to int4, where it wraps and
     lets every claim pass.
     """
+    if isinstance(number, models.Expression):
+        return number
     return Value(number, output_field=models.BigIntegerField())
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from functools import cache
+from itertools import islice
+from typing import Any, TypeVar
 
 from django.db import models
 from django.db.models import Case, Count, F, OuterRef, Q, Subquery, When
@@ -20,20 +22,53 @@ from django_d7verify.words import Delivery, EventKind, PinStatus
 from .primary import PrimaryManager
 from .recipients import Recipient
 from .sessions import OTPSession
+from .statements import Row, read_once_written, written_once
+
+M = TypeVar("M", bound=models.Model)
 
 #: Events that answer an attempt: what they do not count was charged and never answered.
 _ANSWERS = (EventKind.WRONG_CODE, EventKind.LOCKED, EventKind.APPROVED)
 
 
+@cache
+def _get_columns() -> tuple[str, ...]:
+    paths = {Pin: "", OTPSession: "session__", Recipient: "session__recipient__"}
+    columns = (path + name for model, path in paths.items() for name in _get_names(model))
+    return (*columns, "answers")
+
+
+@cache
+def _get_names(model: type[models.Model]) -> tuple[str, ...]:
+    return tuple(field.attname for field in model._meta.concrete_fields)
+
+
+def _load(model: type[M], values: Iterator[Any], alias: str) -> M:
+    names = _get_names(model)
+    return model.from_db(alias, names, list(islice(values, len(names))))
+
+
 class PinQuerySet(models.QuerySet["Pin"]):
     """The codes of sessions, and what became of the messages that carried them."""
 
-    def of_session(self, otp_id: uuid.UUID) -> PinQuerySet:
+    def of_session(self, otp_id: uuid.UUID) -> list[Pin]:
         """
         Its pins, newest first, each with the session and the recipient: one statement.
 
         ``answered`` counts the attempts that have had an answer, where any may not have.
         """
+        pins: list[Pin] = []
+        for row in self._read_session(otp_id):
+            values = iter(row)
+            pin = _load(Pin, values, self.db)
+            session = _load(OTPSession, values, self.db)
+            session.recipient = _load(Recipient, values, self.db)
+            pin.session = pins[0].session if pins else session
+            pin.answered = next(values)
+            pins.append(pin)
+        return pins
+
+    @read_once_written(_get_columns)
+    def _read_session(self, otp_id: uuid.UUID) -> PinQuerySet:
         counted = (
             Event.objects.filter(session=OuterRef("session"), kind__in=_ANSWERS)
             .order_by()
@@ -41,17 +76,12 @@ class PinQuerySet(models.QuerySet["Pin"]):
             .annotate(number=Count("pk"))
             .values("number")
         )
-        answered = Case(
+        answers = Case(
             When(~Q(session__unanswered=""), then=Coalesce(Subquery(counted), 0)),
             default=F("session__attempts"),
             output_field=models.IntegerField(),
         )
-        return (
-            self.filter(session=otp_id)
-            .select_related("session__recipient")
-            .annotate(answered=answered)
-            .order_by("-generation")
-        )
+        return self.filter(session=otp_id).annotate(answers=answers).order_by("-generation")
 
     def claim_queued(self, session: uuid.UUID, generation: int, **made: Any) -> bool:
         """Take a code that waits to be sent; *made* is what it became."""
@@ -81,6 +111,7 @@ class PinQuerySet(models.QuerySet["Pin"]):
         """What the message cost, once."""
         return self.filter(pk=pk, cost=None).update(parts=parts, cost=cost) == 1
 
+    @written_once
     def mark_sent(
         self, session: uuid.UUID, generation: int, *, now: datetime, **learnt: Any
     ) -> bool:
@@ -108,7 +139,7 @@ class PinQuerySet(models.QuerySet["Pin"]):
         return rows.update(status=status, **changes) == 1
 
 
-class Pin(models.Model):
+class Pin(Row):
     """
     One code issued in a session.
 
@@ -146,6 +177,9 @@ class Pin(models.Model):
     #: In the account's currency, which no provider names.
     cost = models.DecimalField(_("cost"), max_digits=14, decimal_places=8, null=True, blank=True)
 
+    #: Attempts of its session that were answered, where it was read by ``of_session``.
+    answered: int
+
     objects = PrimaryManager.from_queryset(PinQuerySet)()
 
     class Meta:
@@ -178,7 +212,7 @@ class Pin(models.Model):
         )
 
 
-class Event(models.Model):
+class Event(Row):
     """
     One thing that happened in a session, or that staff did to a number; appended, never changed.
 

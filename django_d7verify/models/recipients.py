@@ -16,6 +16,7 @@ from django_d7verify.phones import mask_phone
 
 from .claims import big, give_back, take
 from .primary import PrimaryManager
+from .statements import written_once
 
 #: Length of ``Recipient.last_digits``.
 LAST_DIGITS = 4
@@ -45,6 +46,7 @@ class RecipientQuerySet(models.QuerySet["Recipient"]):
             unique_fields=["number"] if has_target else None,
         )
 
+    @written_once
     def claim_send(
         self,
         number: str,
@@ -73,6 +75,7 @@ class RecipientQuerySet(models.QuerySet["Recipient"]):
         rows = self.filter(number=number, claim=claim)
         return rows.update(claim="", **{gap.column: big(next_send)}, **give_back(limits)) == 1
 
+    @written_once
     def charge_failure(
         self, number: str, *, limits: Sequence[Limit], now: int, owned: bool, disable_at: int
     ) -> bool:
@@ -97,6 +100,7 @@ class RecipientQuerySet(models.QuerySet["Recipient"]):
             }
         return rows.update(**changes) == 1
 
+    @written_once
     def release_failure(self, number: str, *, limits: Sequence[Limit], owned: bool) -> bool:
         """Give back one failure that was charged for a code which was never compared."""
         changes: dict[str, Any] = give_back(limits)
@@ -106,6 +110,7 @@ class RecipientQuerySet(models.QuerySet["Recipient"]):
             changes["failures_in_a_row"] = Greatest(F("failures_in_a_row") - big(1), big(0))
         return self.filter(number=number).update(**changes) == 1
 
+    @written_once
     def mark_proven(
         self,
         number: str,
@@ -154,7 +159,7 @@ class RecipientQuerySet(models.QuerySet["Recipient"]):
     def _where_room(
         self, number: str, limits: Sequence[Limit], *, now: int, owned: bool
     ) -> RecipientQuerySet:
-        room = {f"{limit.column}__lte": now + limit.tolerance for limit in limits}
+        room = {f"{limit.column}__lte": big(now) + big(limit.tolerance) for limit in limits}
         rows = self.filter(number=number, **room)
         return rows.filter(disabled=False) if owned else rows
 

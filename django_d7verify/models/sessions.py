@@ -16,6 +16,7 @@ from django_d7verify.words import Requester, SessionStatus
 
 from .primary import PrimaryManager
 from .recipients import Recipient
+from .statements import Row, written_once
 
 
 class OTPSessionQuerySet(models.QuerySet["OTPSession"]):
@@ -42,6 +43,7 @@ class OTPSessionQuerySet(models.QuerySet["OTPSession"]):
         """Sessions that have ended, if only by the clock."""
         return self.exclude(status=SessionStatus.OPEN, expires_at__gt=now)
 
+    @written_once
     def claim_resend(
         self, otp_id: uuid.UUID, *, now: datetime, generation: int, expires_at: datetime
     ) -> bool:
@@ -56,6 +58,7 @@ class OTPSessionQuerySet(models.QuerySet["OTPSession"]):
         )
         return changed == 1
 
+    @written_once
     def release_resend(self, otp_id: uuid.UUID, *, generation: int, expires_at: datetime) -> bool:
         """Return a resend that was surely not sent; its generation stays used."""
         rows = self.filter(pk=otp_id, generation=generation, status=SessionStatus.OPEN)
@@ -71,6 +74,7 @@ class OTPSessionQuerySet(models.QuerySet["OTPSession"]):
         rows = self.filter(pk=otp_id, status=SessionStatus.OPEN, expires_at__gt=now)
         return rows.update(status=SessionStatus.CANCELLED, salt="", unanswered="") == 1
 
+    @written_once
     def mark_right(
         self, otp_id: uuid.UUID, *, now: datetime, generation: int, attempts: int
     ) -> bool:
@@ -85,6 +89,7 @@ class OTPSessionQuerySet(models.QuerySet["OTPSession"]):
         )
         return changed == 1
 
+    @written_once
     def mark_wrong(
         self, otp_id: uuid.UUID, *, now: datetime, generation: int, attempts: int, is_last: bool
     ) -> bool:
@@ -163,7 +168,7 @@ class OTPSessionQuerySet(models.QuerySet["OTPSession"]):
         return rows.update(consumed_at=now, **learnt) == 1
 
 
-class OTPSession(models.Model):
+class OTPSession(Row):
     """One person proving one recipient for one purpose, from the first send to the end."""
 
     otp_id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)

@@ -78,7 +78,7 @@ def try_provider(
             raise SessionClosed from None
         raise
     except GatewayUncertain as error:
-        run_durably(attempt.make_event(EventKind.ANSWER_LOST).save, force_insert=True)
+        run_durably(attempt.make_event(EventKind.ANSWER_LOST).insert)
         error.otp_id, error.of_attempt = str(attempt.session.otp_id), True
         raise
     if _is_approved(attempt, verdict, tried):
@@ -137,7 +137,7 @@ def _release(attempt: Attempt, charged: str, reason: str) -> None:
     OTPSession.objects.mark_answered(otp_id, read=charged, left=attempt.unanswered)
     OTPSession.objects.release_attempt(otp_id)
     limits.release_failure(attempt.number, owned=attempt.session.owned)
-    attempt.make_event(EventKind.NOT_COMPARED, reason=reason).save(force_insert=True)
+    attempt.make_event(EventKind.NOT_COMPARED, reason=reason).insert()
 
 
 @sensitive_variables()
@@ -171,7 +171,7 @@ def _mark_provider_approved(attempt: Attempt, only_unanswered: str | None) -> No
         raise SessionClosed
     limits.mark_proven(attempt.number, now=now, owned=session.owned, charged=True)
     release_budgets(attempt)
-    attempt.make_event(EventKind.APPROVED).save(force_insert=True)
+    attempt.make_event(EventKind.APPROVED).insert()
 
 
 def _mark_answered_wrong(attempt: Attempt, charged: str, reason: str) -> None:
@@ -180,4 +180,4 @@ def _mark_answered_wrong(attempt: Attempt, charged: str, reason: str) -> None:
         OTPSession.objects.mark_answered(otp_id, read=charged, left=attempt.unanswered)
     elif not attempt.left:
         OTPSession.objects.mark_locked(otp_id, read=charged)
-    attempt.make_wrong_event(reason=reason).save(force_insert=True)
+    attempt.make_wrong_event(reason=reason).insert()

@@ -85,8 +85,8 @@ def _try_first(outgoing: Outgoing) -> bool:
         Recipient.objects.ensure(outgoing.session.recipient_id)
     if not _claim_limits(outgoing):
         return False
-    outgoing.session.save(force_insert=True)
-    outgoing.pin.save(force_insert=True)
+    outgoing.session.insert()
+    outgoing.pin.insert()
     return True
 
 
@@ -116,5 +116,5 @@ def _try_next(outgoing: Outgoing) -> bool:
     if not _claim_limits(outgoing):
         # Raised, so that the session's claim is undone with it.
         raise Throttled(conf.RESEND_WAIT_SECONDS)
-    outgoing.pin.save(force_insert=True)
+    outgoing.pin.insert()
     return True

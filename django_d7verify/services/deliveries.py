@@ -98,7 +98,7 @@ def _mark_delivery(pin: Pin, report: DeliveryReport, before: set[Delivery], now:
         generation=pin.generation,
         gateway=pin.gateway,
         reason=report.delivery,
-    ).save(force_insert=True)
+    ).insert()
     return True
 
 

@@ -207,7 +207,7 @@ def _mark_rerouted(
         EventKind.NOT_SENT,
         reason=getattr(error, "reason", error.code),
         answer=getattr(error, "answer", ""),
-    ).save(force_insert=True)
+    ).insert()
 
 
 def _shorten(pin: Pin, receipt: Receipt, now: datetime) -> None:
@@ -226,7 +226,7 @@ def _mark_sent(outgoing: Outgoing, receipt: Receipt) -> None:
         parts=receipt.parts,
     )
     kind = EventKind.TEST_CODE if outgoing.is_test else EventKind.SENT
-    outgoing.make_event(kind, answer=receipt.answer).save(force_insert=True)
+    outgoing.make_event(kind, answer=receipt.answer).insert()
 
 
 def _mark_uncertain(outgoing: Outgoing, error: GatewayUncertain) -> None:
@@ -249,7 +249,7 @@ def _mark_failure(outgoing: Outgoing, error: GatewayError | ConfigurationError) 
 
 def _mark_unsent(outgoing: Outgoing, kind: EventKind, reason: str = "", answer: str = "") -> None:
     if _mark_not_sent(outgoing.pin):
-        outgoing.make_event(kind, reason=reason, answer=answer).save(force_insert=True)
+        outgoing.make_event(kind, reason=reason, answer=answer).insert()
 
 
 def _mark_not_sent(pin: Pin) -> bool:
@@ -288,7 +288,7 @@ def _try_release(outgoing: Outgoing, error: GatewayError | ConfigurationError) -
         raise _Taken
     outgoing.make_event(
         EventKind.NOT_SENT, reason=reason, answer=getattr(error, "answer", "")
-    ).save(force_insert=True)
+    ).insert()
 
 
 def _make_state(outgoing: Outgoing) -> OTP:

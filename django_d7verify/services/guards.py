@@ -46,7 +46,7 @@ def lift_guard(scope: str, *, by: Any = None, now: datetime | None = None) -> bo
         if not Budget.objects.mark_lifted(scope):
             return False
         event = Event(kind=EventKind.LIFTED, by=by, at=now or timezone.now(), reason=scope)
-        event.save(force_insert=True)
+        event.insert()
     extra = {"event": "budget_lifted", "scope": scope}
     logger.info("Budget %s lifted.", scope, extra=extra)
     return True

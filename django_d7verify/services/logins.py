@@ -132,7 +132,7 @@ def _consume(session: OTPSession, user: Any, now: datetime) -> None:
         at=now,
         generation=session.generation,
         gateway=session.gateway,
-    ).save(force_insert=True)
+    ).insert()
 
 
 def _find_user(session: OTPSession, now: datetime) -> tuple[Any, bool]:

@@ -50,7 +50,7 @@ def tell_number(number: str, language: str, *, now: datetime) -> None:
         event.reason, event.answer = getattr(error, "reason", ""), getattr(error, "answer", "")
     else:
         event.answer = receipt.answer
-    run_durably(event.save, force_insert=True)
+    run_durably(event.insert)
 
 
 def _find_gateway() -> Gateway | None:

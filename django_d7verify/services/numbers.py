@@ -110,7 +110,7 @@ def _record_change(session: OTPSession, old: str, user: Any, now: datetime) -> N
         at=now,
         generation=session.generation,
         gateway=session.gateway,
-    ).save(force_insert=True)
+    ).insert()
     if old:
         _record(EventKind.UNBOUND, old, user, now)
 
@@ -165,7 +165,7 @@ def reset_numbers(user: Any, *, by: Any, now: datetime | None = None) -> int:
 def _record(kind: EventKind, number: str, by: Any, now: datetime) -> None:
     if number:  # Maybe never sent to.
         Recipient.objects.ensure(number)
-    Event(recipient_id=number or None, by=by, kind=kind, at=now).save(force_insert=True)
+    Event(recipient_id=number or None, by=by, kind=kind, at=now).insert()
 
 
 @sensitive_variables()

@@ -61,7 +61,7 @@ def consume_verification_token(token: str, *, purpose: str, now: datetime | None
             at=now,
             generation=session.generation,
             gateway=session.gateway,
-        ).save(force_insert=True)
+        ).insert()
 
     run_durably(consume)
     otp = make_otp(session, now=now, wait_seconds=0)

@@ -80,7 +80,7 @@ def unlock_recipient(recipient: str, *, by: Any = None, now: datetime | None = N
 def _act(change: Callable[[], bool], kind: EventKind, number: str, by: Any, now: datetime) -> bool:
     if not change():
         return False
-    Event(recipient_id=number, by=by, kind=kind, at=now).save(force_insert=True)
+    Event(recipient_id=number, by=by, kind=kind, at=now).insert()
     event = f"recipient_{kind}"
     transaction.on_commit(
         partial(report_act, _SIGNALS[kind], event, number, by),

@@ -7,7 +7,6 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
@@ -113,11 +112,10 @@ def get_snapshot(otp_id: uuid.UUID | str) -> Snapshot:
     # UUID also takes braces, "urn:uuid:", no hyphens, underscores and digits of other scripts.
     if str(key) != str(otp_id).lower():
         raise SessionClosed
-    pins: list[Any] = list(Pin.objects.of_session(key))
+    pins: list[Pin] = Pin.objects.of_session(key)
     if not pins:
         raise SessionClosed
-    answered: int = pins[0].answered
-    return Snapshot(session=pins[0].session, pins=pins, answered=answered)
+    return Snapshot(session=pins[0].session, pins=pins, answered=pins[0].answered)
 
 
 def get_otp(otp_id: uuid.UUID | str, *, now: datetime | None = None) -> OTP:

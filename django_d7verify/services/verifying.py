@@ -186,7 +186,7 @@ def _mark_right(attempt: Attempt) -> None:
     if not limits.mark_proven(attempt.number, now=now, owned=session.owned, charged=False):
         raise LockedOut(limits.shortest_lock_seconds())
     release_budgets(attempt)
-    attempt.make_event(EventKind.APPROVED).save(force_insert=True)
+    attempt.make_event(EventKind.APPROVED).insert()
 
 
 def _mark_wrong(attempt: Attempt) -> None:
@@ -200,7 +200,7 @@ def _mark_wrong(attempt: Attempt) -> None:
     ):
         raise Overtaken
     charge_failure(attempt)
-    attempt.make_wrong_event().save(force_insert=True)
+    attempt.make_wrong_event().insert()
 
 
 def cancel_otp(
@@ -225,7 +225,7 @@ def cancel_otp(
             return False
         event = attempt.make_event(EventKind.CANCELLED)
         event.by = by
-        event.save(force_insert=True)
+        event.insert()
         return True
 
     if not run_durably(cancel):
