@@ -27,7 +27,7 @@ DATABASE_FREE := --ignore=tests/emulator --ignore=tests/clients $(FREE:%=--ignor
 BRIDGES := $(PY) -m pytest tests/bridges --ds=tests.bridges.settings
 HARNESS := D7VERIFY_HARNESS=1 $(PY) -m pytest tests/harness
 
-.PHONY: demo test test-databases test-postgresql test-mariadb test-processes test-browser test-bridges mutations bench messages lint style types types-user migrations clean
+.PHONY: demo test test-databases test-postgresql test-mariadb test-processes test-browser test-bridges bench messages lint style types types-user migrations clean
 
 demo: $(VENV)/.installed
 	@$(PY) example_project/manage.py demo $(ARGS)
@@ -56,10 +56,6 @@ test-browser: $(VENV)/.installed-browser
 # Real queues, django-otp, django-allauth, and the API against its schema.
 test-bridges: $(VENV)/.installed-bridges
 	D7VERIFY_TEST_REDIS_URL=$(REDIS_URL) $(BRIDGES) $(ARGS)
-
-# Every clause of every conditional UPDATE, dropped in a copy: each must make a test fail.
-mutations: $(VENV)/.installed
-	$(PY) tests/mutations.py
 
 # Texts into the catalogs, and these into what is read at run time. A new language:
 # make messages LANGUAGES="et ar fr", and then the same again once it is translated. Needs gettext.

@@ -2,7 +2,7 @@
 Every conditional UPDATE by itself: what it changes, and each clause of its WHERE.
 
 For each clause there is a case in which that clause alone refuses, so that a WHERE that has lost
-it lets the case through. ``mutations.py`` takes them away one by one and looks.
+it lets the case through. At the end they are taken away one by one, to see that a case fails.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from django.db import models
+from django.db import DatabaseError, models, transaction
 
 from django_d7verify.arrivals import Limit
 from django_d7verify.models import Budget, OTPSession, Pin, Recipient
@@ -842,3 +842,53 @@ def test_one_clause_alone_refuses_and_then_nothing_changes(
     before = read_table(row)
     assert call(method, change, row, **keywords) is False
     assert read_table(row) == before
+
+
+CASES: list[tuple[Callable[..., None], list[Any]]] = [
+    (test_it_changes_one_row_once_in_the_columns_it_is_meant_to, GOOD),
+    (test_it_does_not_look_at_what_does_not_matter, ACCEPTED),
+    (test_one_clause_alone_refuses_and_then_nothing_changes, REFUSED),
+]
+CLAUSES = mutations.find_clauses()
+
+
+def find_failing_case(method: str) -> str | None:
+    """The id of the first case of *method* that fails; None where each passes."""
+    for check, cases in CASES:
+        for case in cases:
+            if case.values[0] == method and fails(check, *case.values):
+                return str(case.id)
+    return None
+
+
+def fails(check: Callable[..., None], *arguments: Any) -> bool:
+    with transaction.atomic():
+        try:
+            with transaction.atomic():
+                check(*arguments)
+        except (AssertionError, DatabaseError):
+            return True
+        finally:
+            transaction.set_rollback(True)
+    return False
+
+
+def put_in_place(patch: pytest.MonkeyPatch, clause: mutations.Clause, **options: bool) -> None:
+    for name, function in mutations.make_mutant(clause, **options).items():
+        patch.setattr(mutations.find_queryset(clause), name, function, raising=False)
+
+
+@pytest.mark.parametrize("clause", CLAUSES, ids=lambda clause: f"{clause.where}-{clause.text}")
+def test_a_case_fails_where_a_clause_is_lost(
+    monkeypatch: pytest.MonkeyPatch, clause: mutations.Clause
+):
+    put_in_place(monkeypatch, clause)
+    assert find_failing_case(clause.where)
+
+
+@pytest.mark.parametrize("method", CHANGES)
+def test_no_case_fails_where_a_method_is_made_anew_and_loses_nothing(
+    monkeypatch: pytest.MonkeyPatch, method: str
+):
+    put_in_place(monkeypatch, next(one for one in CLAUSES if one.where == method), drop=False)
+    assert find_failing_case(method) is None
