@@ -21,7 +21,7 @@ REDIS_URL ?= redis://127.0.0.1:6379/0
 # Tests wait for sockets more than they compute.
 PYTEST := $(PY) -m pytest -n 3
 # These touch no database, or bring their own, so they run once.
-FREE := arrivals codes conf contents deploy example layout phones readme recipes testing texts translations
+FREE := arrivals codes conf contents deploy example guide instructions layout phones readme recipes testing texts translations
 DATABASE_FREE := --ignore=tests/emulator --ignore=tests/clients $(FREE:%=--ignore=tests/test_%.py)
 # The packages that contrib joins, under settings that have them all installed.
 BRIDGES := $(PY) -m pytest tests/bridges --ds=tests.bridges.settings

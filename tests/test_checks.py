@@ -21,7 +21,7 @@ from django_d7verify.checks.rules import GATEWAY_KEYS, RULES
 from django_d7verify.conf import KEYS, PURPOSE_KEYS
 from django_d7verify.words import LimitName
 
-from .test_readme import read_table, read_words
+from .readme import read_table, read_words
 
 LOCMEM = "django_d7verify.gateways.locmem.LocMemGateway"
 MESSAGES = "django_d7verify.gateways.d7.D7MessagesGateway"

@@ -1,28 +1,16 @@
-"""The README against the code: every table, every call, and the ten minutes themselves."""
+"""The README against the code: every table, every call, every test that it names."""
 
 from __future__ import annotations
 
 import ast
 import inspect
 import json
-import os
 import re
-import subprocess
-import sys
-import threading
 import tomllib
-import types
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, HTTPServer
-from pathlib import Path
 
 import pytest
-from django.contrib.auth import get_user_model
-from django.contrib.auth.models import AnonymousUser
-from django.core.management import call_command
 from django.utils.module_loading import import_string
 from rest_framework import exceptions as drf
-from rest_framework.views import APIView
 
 from django_d7verify import exceptions, models, services
 from django_d7verify.api.errors import (
@@ -37,37 +25,10 @@ from django_d7verify.emulator.switches import CHOICES, Switches
 from django_d7verify.gateways.base import Gateway
 from django_d7verify.words import LimitName
 
-from .conftest import NUMBER
-
-ROOT = Path(__file__).resolve().parent.parent
-README = (ROOT / "README.md").read_text()
+from .readme import BLOCKS, README, ROOT, read_table, read_words
 
 #: Settings whose default is made of Django's own.
 COMPUTED = {"GATEWAYS", "PURPOSES", "SECRET_KEYS"}
-
-
-def read_table(first_heading):
-    """Rows of the table whose first column is headed so, each a list of cells."""
-    lines = README.partition(f"\n| {first_heading} |")[2].splitlines()
-    rows = []
-    for line in lines[2:]:
-        if not line.startswith("|"):
-            break
-        rows.append([cell.strip() for cell in line.strip("|").split("|")])
-    assert rows, first_heading
-    return rows
-
-
-def read_words(cell):
-    """What stands in back ticks."""
-    return re.findall(r"`([^`]+)`", cell)
-
-
-def read_block(name):
-    """The fenced block that is marked as tested under *name*."""
-    found = re.search(rf"<!-- tested: {name} -->\n```python\n(.*?)```", README, re.DOTALL)
-    assert found, name
-    return found[1]
 
 
 def make_cell(docstring):
@@ -192,8 +153,8 @@ def test_every_gateway_stands_with_options_that_it_has():
 
 def test_every_call_in_the_readme_fits_a_service():
     shown = set()
-    for block in re.findall(r"```python\n(.*?)```", README, re.DOTALL):
-        for node in ast.walk(ast.parse(block)):
+    for block in BLOCKS:
+        for node in ast.walk(ast.parse(block.text if block.language == "python" else "")):
             if isinstance(node, ast.Call) and ast.unparse(node.func).startswith("services."):
                 function = getattr(services, node.func.attr)
                 names = [word.arg for word in node.keywords]
@@ -247,6 +208,46 @@ def test_every_control_call_stands_in_the_readme():
     assert all(callable(getattr(Emulator, name)) for name in read_words(sentence))
 
 
+def find_tests(path):
+    return {
+        node.name
+        for node in ast.walk(ast.parse((ROOT / "tests" / path).read_text()))
+        if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")
+    }
+
+
+@pytest.mark.parametrize("heading", ["Attack", "Endpoint"])
+def test_every_test_that_a_table_names_is_there(heading):
+    by_default = find_tests("clients/test_d7.py") | find_tests("clients/test_messenger.py")
+    for row in read_table(heading):
+        named = read_words(row[-1])
+        assert named, row[0]
+        for name in named:
+            path, _, test = name.removeprefix("tests/").rpartition("::")
+            assert test in (find_tests(path) if path else by_default), name
+
+
+def test_every_setting_that_a_threat_names_is_one_and_every_guard_stands_there():
+    named = {word for row in read_table("Attack") for word in read_words(row[2])}
+    assert named <= set(KEYS)
+    # What chooses between classes, texts and times of keeping guards nothing.
+    assert {
+        name for name in KEYS if re.search("^FAILURES_|^SENDS_PER_(HOUR|DAY)|_BUDGET$", name)
+    } <= named
+
+
+def test_the_supported_versions_are_those_of_the_package():
+    classifiers = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["classifiers"]
+    for product, words in {
+        "Python": r"Python ([\d.]+) to ([\d.]+)",
+        "Django": r"Django ([\d.]+) to ([\d.]+)",
+    }.items():
+        found = re.findall(rf":: {product} :: (\d\.\d+)$", "\n".join(classifiers), re.MULTILINE)
+        shown = re.findall(words, " ".join(README.split()))
+        assert len(shown) == 2, "At the top, and with what is supported."
+        assert set(shown) == {(found[0], found[-1])}
+
+
 def test_links_within_the_readme_lead_somewhere():
     headings = re.findall(r"^#+ (.+)$", README, re.MULTILINE)
     anchors = {re.sub(r"[^\w\- ]", "", text.lower()).replace(" ", "-") for text in headings}
@@ -266,177 +267,3 @@ def test_the_oldest_versions_that_ci_runs_are_the_lowest_that_the_package_takes(
         parts = [int(part) for part in version.split(".")]
         assert parts[: len(lowest[name])] == lowest[name]
         assert not any(parts[len(lowest[name]) :]), name
-
-
-# The ten minutes.
-
-
-def read_url(process):
-    """The address that a server says it listens on; it chose the port itself."""
-    words = ""
-    while line := process.stdout.readline():
-        words += line
-        if found := re.search(r"http://127\.0\.0\.1:\d+", line):
-            return found[0]
-    raise AssertionError(f"It ended: {words}")
-
-
-def test_the_ten_minutes_end_with_a_verified_number(tmp_path):
-    environment = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith(("D7VERIFY_", "DJANGO_"))
-    } | {"PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1", "PYTHONUNBUFFERED": "1"}
-
-    def start(*arguments):
-        return subprocess.Popen(
-            [sys.executable, *arguments],
-            cwd=tmp_path,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-
-    def run(*arguments):
-        with start(*arguments) as process:
-            output = process.communicate(timeout=120)[0]
-        assert process.returncode == 0, output
-        return output
-
-    @contextmanager
-    def serve(*arguments):
-        process = start(*arguments)
-        try:
-            yield read_url(process)
-        finally:
-            process.terminate()
-            process.communicate(timeout=120)
-
-    run("-m", "django", "startproject", "mysite", ".")
-    settings = tmp_path / "mysite/settings.py"
-    plain = settings.read_text()
-    settings.write_text(plain + read_block("settings"))
-    (tmp_path / "mysite/urls.py").write_text(read_block("urls"))
-    run("manage.py", "migrate", "--verbosity", "0")
-    with serve("manage.py", "d7verify_emulator", "--port", "0") as inbox:
-        settings.write_text(plain + read_block("settings").replace("http://127.0.0.1:8600", inbox))
-        with serve("manage.py", "runserver", "--noreload", "127.0.0.1:0") as site:
-            story = read_block("story").replace("http://127.0.0.1:8000", site)
-            (tmp_path / "story.py").write_text(story.replace("http://127.0.0.1:8600", inbox))
-            sent, answer = map(ast.literal_eval, run("story.py").splitlines())
-    assert sent["recipient"] == "+9715*****67"
-    assert answer["status"] == "APPROVED"
-    assert answer["verification_token"]
-
-
-SIGN_IN = """
-import django
-django.setup()
-from django.test import Client
-from django_d7verify.dispatching import get_dispatcher
-from django_d7verify.emulator import Emulator
-from django.conf import settings
-
-with Emulator() as emulator:
-    settings.D7VERIFY["GATEWAYS"]["default"]["OPTIONS"]["api_url"] = emulator.url
-    client = Client()
-    answer = client.post("/login/", {"recipient": "+971501234567"}, follow=True)
-    assert get_dispatcher(hidden=True).wait_until_empty(10)
-    form = answer.content.decode().partition('name="form" value="')[2].partition('"')[0]
-    code = emulator.messages("+971501234567")[-1]["code"]
-    client.post("/login/code/", {"form": form, "otp_code": code})
-    assert "_auth_user_id" in client.session
-"""
-
-
-def test_the_settings_and_urls_for_a_login_log_a_new_person_in(tmp_path):
-    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": f"{ROOT}:{tmp_path}"}
-
-    def run(*arguments):
-        done = subprocess.run(
-            [sys.executable, *arguments],
-            cwd=tmp_path,
-            env={**environment, "DJANGO_SETTINGS_MODULE": "mysite.settings"},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr
-
-    call_command("startproject", "mysite", str(tmp_path))
-    with (tmp_path / "mysite/settings.py").open("a") as settings:
-        settings.write(read_block("settings") + read_block("login settings"))
-        settings.write("ALLOWED_HOSTS = ['*']\n")
-    (tmp_path / "mysite/urls.py").write_text(read_block("urls") + read_block("login urls"))
-    run("manage.py", "migrate", "--verbosity", "0")
-    run("-c", SIGN_IN)
-
-
-def test_the_views_of_the_readme_are_what_they_say(rf):
-    names = {"APIView": APIView, "User": get_user_model()}
-    for block in ("step-up", "permission", "store", "fixture"):
-        exec(compile(read_block(block), "README.md", "exec"), names)  # noqa: S102 - our own README
-    request = rf.get("/payout/")
-    request.user = AnonymousUser()
-    assert names["payout"](request).status_code == 302
-    [permission] = names["PayoutView"]().get_permissions()
-    assert not permission.has_permission(request, None)
-    assert names["ProfileStore"]()
-    assert "django_d7verify.testing" in names["pytest_plugins"]
-
-
-class Box(BaseHTTPRequestHandler):
-    """The SMS box of the README's example: keeps what it is given."""
-
-    texts: list[dict] = []
-    status = 202
-
-    def do_POST(self):
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        self.texts.append(body)
-        answer = json.dumps({"id": "box-1"}).encode()
-        self.send_response(self.status)
-        self.send_header("Content-Length", str(len(answer)))
-        self.end_headers()
-        self.wfile.write(answer)
-
-    def log_message(self, *_):
-        """Say nothing."""
-
-
-@pytest.fixture
-def box(settings, monkeypatch):
-    module = types.ModuleType("readme_gateway")
-    exec(compile(read_block("gateway"), "README.md", "exec"), vars(module))  # noqa: S102 - our own README
-    monkeypatch.setitem(sys.modules, "readme_gateway", module)
-    monkeypatch.setattr(Box, "texts", [])
-    with HTTPServer(("127.0.0.1", 0), Box) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
-        thread.start()
-        options = {"api_token": "box-token", "api_url": f"http://127.0.0.1:{server.server_port}/"}
-        gateway = {"BACKEND": "readme_gateway.BoxGateway", "OPTIONS": options}
-        settings.D7VERIFY = {"GATEWAYS": {"default": gateway}}
-        yield Box
-        server.shutdown()
-        thread.join()
-
-
-@pytest.mark.django_db(transaction=True)
-def test_the_gateway_of_the_readme_sends_codes_that_verify(box):
-    otp = services.send_otp(NUMBER)
-    [sent] = box.texts
-    assert sent["to"] == NUMBER
-    [code] = re.findall(r"\d{6}", sent["text"])
-    assert services.verify_otp(otp.otp_id, code).approved
-
-
-@pytest.mark.django_db(transaction=True)
-def test_the_gateway_of_the_readme_sorts_its_errors(box, monkeypatch):
-    monkeypatch.setattr(box, "status", 400)
-    with pytest.raises(exceptions.GatewayRefused):
-        services.send_otp(NUMBER)
-    monkeypatch.setattr(box, "status", 500)
-    with pytest.raises(exceptions.GatewayUncertain):
-        services.send_otp(NUMBER)

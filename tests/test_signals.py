@@ -24,7 +24,7 @@ from django_d7verify.gateways import locmem
 from django_d7verify.models import OTPSession, PhoneNumber, Recipient
 
 from .conftest import NUMBER, make_d7_settings
-from .test_readme import read_table, read_words
+from .readme import read_table, read_words
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -150,6 +150,22 @@ def test_a_number_that_is_stopped_after_the_last_look_is_still_not_sent_to() -> 
     assert locmem.outbox == []
 
 
+def test_a_veto_of_the_site_sends_nothing_and_takes_nothing_of_the_number() -> None:
+    def veto(recipient: str, **_more: object) -> None:
+        if recipient == NUMBER:
+            raise RecipientRefused("Not at this hour.")
+
+    signals.pre_send.connect(veto)
+    try:
+        assert_refused(lambda: services.send_otp(NUMBER))
+    finally:
+        signals.pre_send.disconnect(veto)
+    assert locmem.outbox == []
+    assert not OTPSession.objects.exists()
+    services.send_otp(NUMBER)
+    assert len(locmem.outbox) == 1
+
+
 @pytest.mark.parametrize("call", ["send", "resend"])
 def test_the_stop_list_is_asked_in_the_update_that_claims_the_send(call: str) -> None:
     now = timezone.now()

@@ -29,7 +29,7 @@ from django_d7verify.models import OTPSession, Pin
 from django_d7verify.words import PinStatus, SessionStatus
 from tests.conftest import NUMBER
 from tests.harness.site import wait_for
-from tests.test_readme import read_block
+from tests.readme import read_block
 
 from .conftest import ROOT
 
