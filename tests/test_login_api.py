@@ -428,6 +428,7 @@ def test_a_code_that_is_too_old_opens_nothing(user: Any, settings: Any):
     confirm(user, seconds_ago=100)
     assert ask(user, PhoneVerified(within_seconds=99)).status_code == 403
     assert ask(user, PhoneVerified(within_seconds=110)).status_code == 200
+    assert ask(user, PhoneVerified(within_seconds=0)).status_code == 403
     set_d7verify(settings, STEP_UP_SECONDS=99)
     assert ask(user, PhoneVerified).status_code == 403
 

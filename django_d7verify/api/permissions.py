@@ -38,5 +38,5 @@ class PhoneVerified(SingleOperandHolder, BasePermission):
         user = request.user
         if user is None or not user.is_authenticated:
             return False
-        within_seconds = self.within_seconds or conf.STEP_UP_SECONDS
-        return services.is_verified(user, within_seconds=within_seconds, purpose=self.purpose)
+        seconds = conf.STEP_UP_SECONDS if self.within_seconds is None else self.within_seconds
+        return services.is_verified(user, within_seconds=seconds, purpose=self.purpose)
