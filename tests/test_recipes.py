@@ -207,6 +207,8 @@ def test_a_view_of_the_api_asks_for_a_second_factor(rf: Any):
     otp = services.send_second_factor_otp(user)
     services.verify_otp(otp.otp_id, str(locmem.outbox[-1].code), purpose="second_factor")
     assert permission.has_permission(request, view)
+    with time_machine.travel(timezone.now() + timedelta(seconds=121)):
+        assert not permission.has_permission(request, view)
 
 
 class Profile(SimpleNamespace):
