@@ -426,6 +426,8 @@ def find_ports(site: int, inbox: int) -> tuple[int, int]:
 def main(wheel: str) -> int:
     """Follow the guide, say how long each step took, and answer the exit code."""
     path = Path(wheel).resolve(strict=True)
+    # So that its servers end with it, whoever ends it.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
 
     def change(text: str) -> str:
         return text.replace("pip install django-d7verify", f"pip install --quiet '{path}'")
