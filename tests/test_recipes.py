@@ -35,7 +35,6 @@ from django_d7verify.exceptions import (
     Throttled,
 )
 from django_d7verify.gateways import locmem
-from django_d7verify.testing import d7verify_outbox  # noqa: F401 - a fixture
 from django_d7verify.webhooks import receive_report
 
 from .conftest import NUMBER
@@ -44,6 +43,7 @@ from .logging_in import deliver, make_user, set_d7verify
 from .readme import BLOCKS, README, ROOT, read_block, read_table, read_words
 from .test_signals import SIGNALS
 
+pytest_plugins = ["django_d7verify.testing"]
 pytestmark = pytest.mark.django_db
 
 OTHER = "+971501234568"
@@ -238,14 +238,10 @@ def test_numbers_are_kept_elsewhere(monkeypatch: pytest.MonkeyPatch, settings: A
     assert user.profile.phone == ""
 
 
-def test_a_sites_own_test_reads_the_code(
-    client: Client,
-    db: None,
-    d7verify_outbox: Any,  # noqa: F811 - the fixture
-):
+def test_a_sites_own_test_reads_the_code(client: Client, db: None, d7verify_outbox: Any):
     names = run_block("fixture")
     names["test_phone"](client, db, d7verify_outbox)
-    assert names["pytest_plugins"] == ["django_d7verify.testing"]
+    assert names["pytest_plugins"] == pytest_plugins
 
 
 def test_a_page_is_extended_by_a_template_of_its_own_name(
