@@ -27,7 +27,7 @@ from django_d7verify.token_strategies import SessionStrategy
 
 from . import second_factor
 from .flows import Flow
-from .sessions import make_mark, remember_number
+from .sessions import is_mark, make_mark, remember_number
 
 #: Purposes whose codes do something else.
 _ELSEWHERE = {"login", "change_phone"}
@@ -183,7 +183,7 @@ class SecondFactor(Errand):
 
     def finish(self, request: HttpRequest, flow: Flow, result: VerifyResult) -> str:
         """Remember the proof, of the number that the user still has."""
-        if flow["number"] != make_mark(request.user):
+        if not is_mark(flow["number"], request.user):
             raise SessionClosed("The number was changed meanwhile.")
         second_factor.mark_proven(request, self.get_purpose(flow))
         return flow.end() or reverse("d7verify:done")
@@ -249,7 +249,7 @@ class ChangeNumber(Errand):
         It counts as a second factor: this browser has just proven the number that it now is.
         """
         # Begun while the user had none, and they have one by now: that one is not proven.
-        if flow["number"] != make_mark(request.user):
+        if not is_mark(flow["number"], request.user):
             raise SessionClosed("The number was changed meanwhile.")
         services.bind_number(result.otp, user=request.user, requester=edge.make_requester(request))
         remember_number(request)

@@ -17,13 +17,12 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpRespons
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.crypto import constant_time_compare
 
 from django_d7verify.conf import conf
 
 from .flows import get_safe_url
 from .headers import add_headers
-from .sessions import make_mark
+from .sessions import is_mark, make_mark
 
 PURPOSE = "second_factor"
 
@@ -102,7 +101,7 @@ def is_proven(request: HttpRequest, *, within_seconds: int | None, purpose: str)
     proven_at, mark = proof
     seconds = conf.STEP_UP_SECONDS if within_seconds is None else within_seconds
     age = timezone.now().timestamp() - proven_at
-    return bool(0 <= age < seconds) and constant_time_compare(mark, make_mark(request.user))
+    return bool(0 <= age < seconds) and is_mark(mark, request.user)
 
 
 def mark_proven(request: HttpRequest, purpose: str) -> None:

@@ -50,8 +50,20 @@ def remember_number(request: HttpRequest) -> None:
 
 def make_mark(user: Any) -> str:
     """What stands for *user*'s number in a session, where the number itself must not be kept."""
-    number = get_phone_store().find_number(user)
-    return salted_hmac(_KEY, f"{user.pk}|{number}", algorithm="sha256").hexdigest()
+    return _make_marks(user)[0]
+
+
+def is_mark(mark: str, user: Any) -> bool:
+    """Whether *mark* was made of the number that *user* has now, under any key of Django's."""
+    return any(constant_time_compare(mark, made) for made in _make_marks(user))
+
+
+def _make_marks(user: Any) -> list[str]:
+    text = f"{user.pk}|{get_phone_store().find_number(user)}"
+    return [
+        salted_hmac(_KEY, text, secret=secret, algorithm="sha256").hexdigest()
+        for secret in conf.secret_keys
+    ]
 
 
 def _is_signed_in(request: HttpRequest) -> bool:
@@ -64,4 +76,4 @@ def _has_same_number(request: HttpRequest) -> bool:
     if mark is None:
         remember_number(request)
         return True
-    return constant_time_compare(mark, make_mark(request.user))
+    return is_mark(mark, request.user)

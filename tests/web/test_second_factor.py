@@ -121,6 +121,17 @@ def test_a_proof_ends_with_the_number_it_was_for(signed_in: Browser, owner: Any)
     assert signed_in.open(LATELY).path == FACTOR_PAGE
 
 
+def test_a_proof_outlives_a_new_secret_key_while_the_old_one_is_a_fallback(
+    signed_in: Browser, settings: Any
+):
+    prove(signed_in)
+    old, settings.SECRET_KEY = settings.SECRET_KEY, "another-secret-key-" + "y" * 40
+    settings.SECRET_KEY_FALLBACKS = [old]
+    assert signed_in.open(LATELY).html == "lately"
+    settings.SECRET_KEY_FALLBACKS = []
+    assert signed_in.open(LATELY).path != LATELY
+
+
 def test_a_code_for_a_number_that_was_reset_proves_nothing(signed_in: Browser, owner: Any):
     asked = signed_in.submit(signed_in.open(LATELY))
     services.reset_numbers(owner, by=None)
