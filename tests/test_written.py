@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth import get_user_model
-from django.db import models
+from django.db import connection, models
 
 from django_d7verify.arrivals import Limit
 from django_d7verify.models import Event, OTPSession, Pin, Recipient
@@ -98,6 +98,14 @@ def test_another_limit_is_another_statement() -> None:
     Recipient.objects.update(disabled=True, next_send=0)
     assert not claim(NUMBERS[0], owned=True)
     assert claim(NUMBERS[0], owned=False)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_statement_is_written_on_a_connection_that_is_opened_for_it() -> None:
+    Recipient.objects.create(number=NUMBERS[0])
+    connection.close()
+    # A limit that no other call has, so that it is the first of its kind.
+    assert claim(NUMBERS[0], limits=[Limit("sends_hour", 11, 3600)])
 
 
 def test_of_some_rows_only_those_are_changed() -> None:

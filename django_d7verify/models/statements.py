@@ -265,5 +265,7 @@ def _taking_down(
         taken.append(_Statement(sql, tuple(params)))
         return execute(sql, taken[-1].fill(values, connection), many, context)
 
+    # MariaDB's first statements on a connection are Django's own, and none of these.
+    connection.ensure_connection()
     with connection.execute_wrapper(take):
         yield taken
