@@ -27,7 +27,7 @@ DATABASE_FREE := --ignore=tests/emulator --ignore=tests/clients $(FREE:%=--ignor
 BRIDGES := $(PY) -m pytest tests/bridges --ds=tests.bridges.settings
 HARNESS := D7VERIFY_HARNESS=1 $(PY) -m pytest tests/harness
 
-.PHONY: demo test test-databases test-postgresql test-mariadb test-processes test-browser test-bridges bench messages lint style types types-user migrations clean
+.PHONY: demo test test-databases test-postgresql test-mariadb test-processes test-processes-sqlite test-processes-postgresql test-processes-mariadb test-browser test-bridges bench messages lint style types types-user migrations clean
 
 demo: $(VENV)/.installed
 	@$(PY) example_project/manage.py demo $(ARGS)
@@ -44,14 +44,21 @@ test-mariadb: $(VENV)/.installed-databases
 	D7VERIFY_TEST_DATABASE_URL=$(MARIADB_URL) $(PYTEST) $(DATABASE_FREE) $(ARGS)
 
 # The site under gunicorn, driven over HTTP and killed at named points, on each database.
-test-processes: $(VENV)/.installed-databases
+# They wait more than they compute: make -j3 -O test-processes takes a third of the time.
+test-processes: test-processes-sqlite test-processes-postgresql test-processes-mariadb
+
+test-processes-sqlite: $(VENV)/.installed-databases
 	$(HARNESS) $(ARGS)
+
+test-processes-postgresql: $(VENV)/.installed-databases
 	D7VERIFY_TEST_DATABASE_URL=$(POSTGRESQL_URL) $(HARNESS) $(ARGS)
+
+test-processes-mariadb: $(VENV)/.installed-databases
 	D7VERIFY_TEST_DATABASE_URL=$(MARIADB_URL) $(HARNESS) $(ARGS)
 
 # The pages in the system's Chromium, or in that of D7VERIFY_CHROMIUM; pictures of each are kept.
 test-browser: $(VENV)/.installed-browser
-	D7VERIFY_BROWSER=1 D7VERIFY_SCREENSHOTS=$(SCREENSHOTS) $(PY) -m pytest tests/browser $(ARGS)
+	D7VERIFY_BROWSER=1 D7VERIFY_SCREENSHOTS=$(SCREENSHOTS) $(PY) -m pytest tests/browser -n 2 $(ARGS)
 
 # Real queues, django-otp, django-allauth, and the API against its schema.
 test-bridges: $(VENV)/.installed-bridges

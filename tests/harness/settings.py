@@ -22,6 +22,8 @@ from example_site.settings import *  # noqa: F403
 from example_site.settings import D7VERIFY as EXAMPLE
 from example_site.settings import DATABASES
 
+from tests.settings import WITHOUT_WAITING
+
 FOLDER = Path(os.environ["D7VERIFY_HARNESS_FOLDER"])
 ROOT_URLCONF = "tests.harness.urls"
 WSGI_APPLICATION = "tests.harness.wsgi.application"
@@ -29,9 +31,8 @@ WSGI_APPLICATION = "tests.harness.wsgi.application"
 DATABASE = DATABASES["default"]
 if DATABASE["ENGINE"].endswith("sqlite3"):
     DATABASE["NAME"] = os.environ["D7VERIFY_HARNESS_SQLITE"]
-elif DATABASE["ENGINE"].endswith("mysql"):
-    # PyMySQL reads every certificate of the machine for each connection: 20 ms of processor time.
-    DATABASE.setdefault("OPTIONS", {})["ssl_disabled"] = True
+else:
+    DATABASE["OPTIONS"] = WITHOUT_WAITING[DATABASE["ENGINE"].rpartition(".")[2]]
 
 CACHES: dict[str, Any] = {
     "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
