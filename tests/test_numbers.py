@@ -16,7 +16,7 @@ from django_d7verify.gateways import locmem
 from django_d7verify.models import Event, OTPSession, PhoneNumber, Recipient
 from django_d7verify.phone_stores import ModelPhoneStore, PhoneStore, get_phone_store
 from django_d7verify.services import OTP
-from django_d7verify.words import EventKind
+from django_d7verify.words import EventKind, Requester
 
 from .conftest import NUMBER
 from .logging_in import OTHER_NUMBER, deliver, listen, make_user, send_login, set_d7verify
@@ -65,6 +65,12 @@ def test_the_first_number_is_bound_and_nobody_is_told():
     assert [(said["user"], said["old"], said["new"]) for said in heard] == [
         (user, "", "+9715*****67")
     ]
+
+
+def test_the_audit_has_the_address_from_which_a_number_was_bound(user: Any):
+    asker = Requester(address="192.0.2.1")
+    services.bind_number(prove(user, OTHER_NUMBER), user=user, requester=asker)
+    assert Event.objects.get(kind=EventKind.BOUND).address == "192.0.2.1"
 
 
 def test_a_new_number_takes_the_place_of_the_old_one_which_is_told(user: Any):

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import uuid
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from django.utils import timezone
@@ -19,11 +19,12 @@ from django.views.decorators.debug import sensitive_variables
 from django_d7verify import signals
 from django_d7verify.conf import conf
 from django_d7verify.exceptions import NumberTaken, SessionClosed
-from django_d7verify.models import Event, OTPSession
+from django_d7verify.models import OTPSession
 from django_d7verify.phone_stores import get_phone_store
 from django_d7verify.transactions import run_durably
 from django_d7verify.words import EventKind, Requester, SessionStatus
 
+from .proofs import make_event, use_approval
 from .sending import begin, get_phone
 from .states import OTP, describe, get_snapshot
 from .verifying import verify_otp
@@ -31,8 +32,6 @@ from .verifying import verify_otp
 logger = logging.getLogger("django_d7verify")
 
 _PURPOSE = "login"
-#: Seconds after the approval in which it can become a login.
-_LOGIN_SECONDS = 300
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,18 +120,8 @@ def _log_in(otp: OTP, now: datetime) -> tuple[Any, bool]:
 
 
 def _consume(session: OTPSession, user: Any, now: datetime) -> None:
-    max_age = timedelta(seconds=_LOGIN_SECONDS)
-    if not OTPSession.objects.claim_proof(
-        session.otp_id, purpose=_PURPOSE, now=now, max_age=max_age, user=user
-    ):
-        raise SessionClosed
-    Event(
-        session=session,
-        kind=EventKind.LOGGED_IN,
-        at=now,
-        generation=session.generation,
-        gateway=session.gateway,
-    ).insert()
+    use_approval(session, purpose=_PURPOSE, now=now, user=user)
+    make_event(session, EventKind.LOGGED_IN, now=now).insert()
 
 
 def _find_user(session: OTPSession, now: datetime) -> tuple[Any, bool]:

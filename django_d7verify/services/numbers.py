@@ -18,6 +18,7 @@ from django_d7verify.transactions import run_durably
 from django_d7verify.words import EventKind, Requester
 
 from .notices import tell_number
+from .proofs import make_event, use_approval
 from .sending import begin, get_phone, send_otp
 from .states import OTP, describe, get_snapshot
 
@@ -25,9 +26,6 @@ logger = logging.getLogger("django_d7verify")
 
 _CHANGE = "change_phone"
 SECOND_FACTOR = "second_factor"
-#: Seconds after the approval in which a number can be bound.
-_BIND_SECONDS = 300
-
 
 @sensitive_variables()
 def send_number_otp(
@@ -72,9 +70,10 @@ def bind_number(
     session = get_snapshot(otp.otp_id).session
     if session.user_id is None or session.user_id != user.pk:
         raise SessionClosed
-    run_durably(_consume, session, now)
+    run_durably(use_approval, session, purpose=_CHANGE, now=now)
     old = _canonical(get_phone_store().bind(user, session.recipient_id, now=now))
-    run_durably(_record_change, session, old, user, now)
+    address = requester.address if requester else ""
+    run_durably(_record_change, session, old, user, address, now)
     masked_old = mask_phone(old) if old else ""
     logger.info(
         "%s bound in place of %s.",
@@ -93,23 +92,14 @@ def bind_number(
         tell_number(old, session.language, now=now)
 
 
-def _consume(session: OTPSession, now: datetime) -> None:
-    max_age = timedelta(seconds=_BIND_SECONDS)
-    if not OTPSession.objects.claim_proof(
-        session.otp_id, purpose=_CHANGE, now=now, max_age=max_age
-    ):
-        raise SessionClosed
-
-
-def _record_change(session: OTPSession, old: str, user: Any, now: datetime) -> None:
-    Event(
-        session=session,
+def _record_change(session: OTPSession, old: str, user: Any, address: str, now: datetime) -> None:
+    make_event(
+        session,
+        EventKind.BOUND,
+        now=now,
         recipient_id=session.recipient_id,
         by=user,
-        kind=EventKind.BOUND,
-        at=now,
-        generation=session.generation,
-        gateway=session.gateway,
+        address=address,
     ).insert()
     if old:
         _record(EventKind.UNBOUND, old, user, now)
