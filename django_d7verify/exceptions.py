@@ -20,7 +20,7 @@ Every error of the app, sorted by what the caller can know::
     ConfigurationError         outside the tree, so no ``except D7VerifyError`` hides it
 
 Messages of these errors are for logs: English, without code, token or full number.
-What a person reads is in ``words.ERROR_TEXTS`` by ``code``.
+What a person reads is in ``words.ERROR_TEXTS`` by ``text_code``.
 """
 
 from __future__ import annotations
@@ -35,6 +35,11 @@ class D7VerifyError(Exception):
 
     #: Stable word for API clients and logs; never translated.
     code = "error"
+
+    @property
+    def text_code(self) -> str:
+        """The key of what a person reads of it, in ``words.ERROR_TEXTS``: mostly ``code``."""
+        return self.code
 
 
 class Refused(D7VerifyError):
@@ -98,6 +103,11 @@ class InvalidCode(Refused):
     """Not the shape of a code of this session: it was neither compared nor counted."""
 
     code = "invalid_code"
+
+    @property
+    def text_code(self) -> str:
+        """Not that it is wrong: it was not compared."""
+        return "malformed_code"
 
 
 class NumberTaken(Refused):
@@ -164,6 +174,11 @@ class GatewayUncertain(GatewayError):
     #: It was asked about a code: the same one may be tried again.
     of_attempt = False
     retry_after_seconds: int = DEFAULT_RETRY_AFTER_SECONDS
+
+    @property
+    def text_code(self) -> str:
+        """By whether a code was to be sent, or was tried."""
+        return "attempt_uncertain" if self.of_attempt else self.code
 
 
 class ConfigurationError(ImproperlyConfigured):

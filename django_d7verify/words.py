@@ -136,7 +136,7 @@ class Requester:
     language: str = ""
 
 
-#: What a person reads, by the ``code`` of an error.
+#: What a person reads, by the ``text_code`` of an error.
 ERROR_TEXTS = {
     "throttled": _("Please wait before you ask for another code."),
     "locked": _("Too many wrong codes for this number. Please wait before you try again."),
@@ -155,7 +155,6 @@ ERROR_TEXTS = {
     "gateway_uncertain": _(
         "We do not know whether the code was sent. If a message arrives, you can still use it."
     ),
-    # The same error, of a code that was tried.
     "attempt_uncertain": _(
         "We could not learn whether that is the right code. Please try the same code again."
     ),

@@ -40,12 +40,12 @@ def make_error_response(error: Exception) -> Response | None:
     The site's credentials and a busy database are its own affair: 503, without a word of why.
     """
     if isinstance(error, InvalidCode):
-        return Response({"otp_code": [ERROR_TEXTS["malformed_code"]]}, status=400)
+        return Response({"otp_code": [ERROR_TEXTS[error.text_code]]}, status=400)
     if isinstance(error, D7VerifyError):
         return _answer(
             error.code,
             _STATUSES.get(type(error), status.HTTP_400_BAD_REQUEST),
-            text="attempt_uncertain" if getattr(error, "of_attempt", False) else error.code,
+            text=error.text_code,
             retry_after=getattr(error, "retry_after_seconds", None),
             otp_id=getattr(error, "otp_id", None),
         )

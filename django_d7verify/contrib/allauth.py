@@ -66,7 +66,7 @@ class PhoneAdapterMixin:
         try:
             return services.parse_recipient(phone).number
         except D7VerifyError as error:
-            raise ValidationError(ERROR_TEXTS[error.code], code=error.code) from None
+            raise ValidationError(ERROR_TEXTS[error.text_code], code=error.code) from None
 
     def get_user_by_phone(self, phone: str) -> Any:
         """Whose proven number it is; one that is not proven yet is nobody's."""
@@ -136,5 +136,5 @@ class PhoneAdapterMixin:
             response.headers["Retry-After"] = str(error.retry_after_seconds)
             return PhoneRefused(response)
         status = 503 if isinstance(error, GatewayError) else 400
-        text = ERROR_TEXTS[error.code]
+        text = ERROR_TEXTS[error.text_code]
         return PhoneUnavailable(HttpResponse(text, "text/plain; charset=utf-8", status))

@@ -53,9 +53,6 @@ NOTES = {
 GOOD_NOTES = frozenset({"resent"})
 
 NO_COOKIES = _("This page needs cookies. Please allow them in your browser and try again.")
-_ANSWER_LOST = _(
-    "We could not learn whether that is the right code. Please try the same code again."
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,8 +77,7 @@ def make_problem(error: Exception) -> Problem:
         error = GatewayUnreachable("", retry_after_seconds=DEFAULT_RETRY_AFTER_SECONDS)
     if not isinstance(error, D7VerifyError):
         raise error
-    code = "malformed_code" if isinstance(error, InvalidCode) else error.code
-    text = str(ERROR_TEXTS[code])
+    text = str(ERROR_TEXTS[error.text_code])
     retry_after = getattr(error, "retry_after_seconds", None)
     if isinstance(error, Throttled | LockedOut) and retry_after:
         text = f"{text} {describe_retry(retry_after)}"
@@ -97,8 +93,3 @@ def make_wrong_code(attempts_left: int) -> Problem:
     """A code was compared, and is wrong."""
     text = f"{ERROR_TEXTS['invalid_code']} {describe_attempts(attempts_left)}"
     return Problem(text=text, in_field=True)
-
-
-def make_lost_answer(error: GatewayUncertain) -> Problem:
-    """The provider was asked about a code, and its answer did not come."""
-    return Problem(text=str(_ANSWER_LOST), status=504, retry_after=error.retry_after_seconds)

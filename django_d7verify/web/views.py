@@ -25,7 +25,7 @@ from django_d7verify.services import OTP, LoginResult, VerifyResult
 from django_d7verify.words import SessionStatus
 
 from .pages import Page
-from .problems import Problem, make_lost_answer, make_problem, make_wrong_code
+from .problems import Problem, make_problem, make_wrong_code
 from .sentences import describe_delivery, describe_expiry, describe_resend
 
 _ANSWERED = (D7VerifyError, ConfigurationError, OperationalError)
@@ -135,8 +135,6 @@ class CodePage(_OpenPage):
             return self.answer(self.errand.try_code(request, self.flow))
         except SessionClosed as error:
             return self.close(error.code)
-        except GatewayUncertain as error:
-            return self.render_code(make_lost_answer(error))
         except _ANSWERED as error:
             return self.render_code(make_problem(error))
 

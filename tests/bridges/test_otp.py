@@ -18,6 +18,7 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 from django_d7verify import services
 from django_d7verify.contrib.otp.forms import PhoneTokenForm
 from django_d7verify.contrib.otp.models import PhoneDevice
+from django_d7verify.emulator import Emulator
 from django_d7verify.exceptions import ConfigurationError, GatewayUnreachable
 from django_d7verify.gateways import locmem
 from django_d7verify.models import Event, OTPSession, PhoneNumber
@@ -157,6 +158,22 @@ def test_the_form_says_why_a_token_was_not_compared(device: PhoneDevice):
     form = use_form(user, otp_device=chosen, otp_token="12")
     assert form.errors == {"__all__": [ERROR_TEXTS["malformed_code"]]}
     assert user.otp_device is None
+
+
+def test_the_form_says_that_an_answer_was_lost_and_not_that_a_message_may_be(
+    user: Any, emulator: Emulator, settings: Any
+):
+    gateway = {
+        "BACKEND": "django_d7verify.gateways.d7.D7VerifyGateway",
+        "OPTIONS": {"api_token": "t", "originator": "SignOTP", "api_url": emulator.url},
+    }
+    settings.D7VERIFY = {**settings.D7VERIFY, "GATEWAYS": {"default": gateway}}
+    device = PhoneDevice.objects.get()
+    device.generate_challenge()
+    emulator.add_fault("cut_body", path="/verify/v1/otp/verify-otp")
+    token = str(emulator.messages(NUMBER)[-1]["code"])
+    form = use_form(user, otp_device=device.persistent_id, otp_token=token)
+    assert form.errors == {"__all__": [ERROR_TEXTS["attempt_uncertain"]]}
 
 
 def test_nobody_gets_in_by_the_phone_of_another(device: PhoneDevice):

@@ -20,7 +20,7 @@ from django_otp.forms import (
 from django_otp.models import Device
 
 from django_d7verify import edge
-from django_d7verify.exceptions import D7VerifyError, InvalidCode
+from django_d7verify.exceptions import D7VerifyError
 from django_d7verify.words import ERROR_TEXTS
 
 from .models import PhoneDevice
@@ -70,8 +70,7 @@ class PhoneFormMixin(OTPAuthenticationFormMixin):
         try:
             approved = device.try_token(token).approved
         except D7VerifyError as error:
-            code = "malformed_code" if isinstance(error, InvalidCode) else error.code
-            raise ValidationError(ERROR_TEXTS[code], code=error.code) from None
+            raise ValidationError(ERROR_TEXTS[error.text_code], code=error.code) from None
         if not approved:
             otp_verification_failed.send(sender=type(self), user=device.user)
             raise ValidationError(messages["invalid_token"], code="invalid_token")

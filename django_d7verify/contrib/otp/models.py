@@ -77,7 +77,7 @@ class PhoneDevice(Device):
         try:
             otp = services.send_second_factor_otp(self.user, requester=self.requester)
         except D7VerifyError as error:
-            return str(ERROR_TEXTS[error.code])
+            return str(ERROR_TEXTS[error.text_code])
         return _("We sent a code to %(number)s.") % {"number": otp.masked_recipient}
 
     @sensitive_variables()
