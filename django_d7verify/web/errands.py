@@ -125,51 +125,18 @@ class Login(Errand):
         return url or (resolve_url(conf.home_url) if conf.home_url else reverse("d7verify:done"))
 
 
-class SecondFactor(Errand):
-    """Prove the number that the signed-in user has."""
-
-    name = "second_factor"
-    start_template = "d7verify/second_factor.html"
-    code_template = "d7verify/second_factor_code.html"
-    start_url = "second_factor"
-    code_url = "second_factor_code"
-    resend_url = "second_factor_resend"
-    delivery_url = "second_factor_delivery"
+class _OwnErrand(Errand):
+    """Of who is signed in, about their own number."""
 
     def find_refusal(self, request: HttpRequest) -> HttpResponse | None:
         """Only who is signed in."""
-        return _refuse_stranger(request)
-
-    def find_start_refusal(self, request: HttpRequest) -> HttpResponse | None:
-        """Remembers what the proof is asked for, too."""
-        refusal = _refuse_stranger(request)
-        if refusal is None and request.method == "GET" and "next" in request.GET:
-            purpose = request.GET.get("purpose", self.name)
-            known = purpose if purpose in conf.PURPOSES.keys() - _ELSEWHERE else self.name
-            Flow(request, self.name).remember(purpose=known)
-        return refusal
+        if request.user.is_authenticated:
+            return None
+        return redirect_to_login(request.get_full_path())
 
     def make_start_context(self, request: HttpRequest) -> dict[str, Any]:
-        """The number that the code would go to, masked; "" for none."""
-        number = get_phone_store().find_number(request.user)
-        query = urlencode({"next": Flow(request, self.name)["next"]})
-        return {
-            "recipient": mask_phone(number) if number else "",
-            "add_url": f"{reverse('d7verify:change')}?{query}",
-        }
-
-    def get_purpose(self, flow: Flow) -> str:
-        """The one that a page asked for."""
-        return flow["purpose"] or self.name
-
-    def begin(self, request: HttpRequest, flow: Flow) -> OTP:
-        """To the user's own number, whatever the form says."""
-        flow.remember(number=make_mark(request.user))
-        return services.send_second_factor_otp(
-            request.user,
-            purpose=self.get_purpose(flow),
-            requester=edge.make_requester(request),
-        )
+        """The number that the user has now, masked; "" for none."""
+        return {"recipient": find_masked_number(request.user)}
 
     @sensitive_variables()
     def try_code(self, request: HttpRequest, flow: Flow) -> VerifyResult:
@@ -181,15 +148,63 @@ class SecondFactor(Errand):
             requester=edge.make_requester(request),
         )
 
-    def finish(self, request: HttpRequest, flow: Flow, result: VerifyResult) -> str:
-        """Remember the proof, of the number that the user still has."""
+    def note_number(self, request: HttpRequest, flow: Flow) -> None:
+        """Remember which number the user has now: the code is good only while they have it."""
+        flow.remember(number=make_mark(request.user))
+
+    def check_number(self, request: HttpRequest, flow: Flow) -> None:
+        """Raise ``SessionClosed`` where it is another by now, or was none: that is not proven."""
         if not is_mark(flow["number"], request.user):
             raise SessionClosed("The number was changed meanwhile.")
+
+
+class SecondFactor(_OwnErrand):
+    """Prove the number that the signed-in user has."""
+
+    name = "second_factor"
+    start_template = "d7verify/second_factor.html"
+    code_template = "d7verify/second_factor_code.html"
+    start_url = "second_factor"
+    code_url = "second_factor_code"
+    resend_url = "second_factor_resend"
+    delivery_url = "second_factor_delivery"
+
+    def find_start_refusal(self, request: HttpRequest) -> HttpResponse | None:
+        """Remembers what the proof is asked for, too."""
+        refusal = self.find_refusal(request)
+        if refusal is None and request.method == "GET" and "next" in request.GET:
+            purpose = request.GET.get("purpose", self.name)
+            known = purpose if purpose in conf.PURPOSES.keys() - _ELSEWHERE else self.name
+            Flow(request, self.name).remember(purpose=known)
+        return refusal
+
+    def make_start_context(self, request: HttpRequest) -> dict[str, Any]:
+        """And where a first one is added."""
+        query = urlencode({"next": Flow(request, self.name)["next"]})
+        add_url = f"{reverse('d7verify:change')}?{query}"
+        return {**super().make_start_context(request), "add_url": add_url}
+
+    def get_purpose(self, flow: Flow) -> str:
+        """The one that a page asked for."""
+        return flow["purpose"] or self.name
+
+    def begin(self, request: HttpRequest, flow: Flow) -> OTP:
+        """To the user's own number, whatever the form says."""
+        self.note_number(request, flow)
+        return services.send_second_factor_otp(
+            request.user,
+            purpose=self.get_purpose(flow),
+            requester=edge.make_requester(request),
+        )
+
+    def finish(self, request: HttpRequest, flow: Flow, result: VerifyResult) -> str:
+        """Remember the proof, of the number that the user still has."""
+        self.check_number(request, flow)
         second_factor.mark_proven(request, self.get_purpose(flow))
         return flow.end() or reverse("d7verify:done")
 
 
-class ChangeNumber(Errand):
+class ChangeNumber(_OwnErrand):
     """Prove a new number, and have it in place of the one before."""
 
     name = "change_phone"
@@ -200,45 +215,26 @@ class ChangeNumber(Errand):
     resend_url = "change_resend"
     delivery_url = "change_delivery"
 
-    def find_refusal(self, request: HttpRequest) -> HttpResponse | None:
-        """Only who is signed in."""
-        return _refuse_stranger(request)
-
     def find_start_refusal(self, request: HttpRequest) -> HttpResponse | None:
         """
         Who has a number proves it first, within ``STEP_UP_SECONDS``.
 
         A first number needs no proof: then there is no second factor that it could pass by.
         """
-        refusal = _refuse_stranger(request)
+        refusal = self.find_refusal(request)
         if refusal or not get_phone_store().find_number(request.user):
             return refusal
         return second_factor.find_refusal(
             request, within_seconds=None, purpose=second_factor.PURPOSE
         )
 
-    def make_start_context(self, request: HttpRequest) -> dict[str, Any]:
-        """The number that the user has now, masked; "" for none."""
-        number = get_phone_store().find_number(request.user)
-        return {"recipient": mask_phone(number) if number else ""}
-
     @sensitive_variables()
     def begin(self, request: HttpRequest, flow: Flow) -> OTP:
         """To the new number; remembers what it would replace."""
-        flow.remember(number=make_mark(request.user))
+        self.note_number(request, flow)
         return services.send_number_otp(
             request.POST.get("recipient", ""),
             user=request.user,
-            requester=edge.make_requester(request),
-        )
-
-    @sensitive_variables()
-    def try_code(self, request: HttpRequest, flow: Flow) -> VerifyResult:
-        """Uses nothing up yet."""
-        return services.verify_otp(
-            flow.otp_id,
-            read_code(request),
-            purpose=self.name,
             requester=edge.make_requester(request),
         )
 
@@ -248,9 +244,7 @@ class ChangeNumber(Errand):
 
         It counts as a second factor: this browser has just proven the number that it now is.
         """
-        # Begun while the user had none, and they have one by now: that one is not proven.
-        if not is_mark(flow["number"], request.user):
-            raise SessionClosed("The number was changed meanwhile.")
+        self.check_number(request, flow)
         services.bind_number(result.otp, user=request.user, requester=edge.make_requester(request))
         remember_number(request)
         second_factor.mark_proven(request, second_factor.PURPOSE)
@@ -264,7 +258,7 @@ def read_code(request: HttpRequest) -> str:
     return "".join(str(unicodedata.decimal(letter, letter)) for letter in text[:64])
 
 
-def _refuse_stranger(request: HttpRequest) -> HttpResponse | None:
-    if request.user.is_authenticated:
-        return None
-    return redirect_to_login(request.get_full_path())
+def find_masked_number(user: Any) -> str:
+    """The number that *user* has, masked; "" for none."""
+    number = get_phone_store().find_number(user)
+    return mask_phone(number) if number else ""

@@ -19,11 +19,10 @@ from django_d7verify.exceptions import (
     Refused,
     SessionClosed,
 )
-from django_d7verify.phone_stores import get_phone_store
-from django_d7verify.phones import mask_phone
 from django_d7verify.services import OTP, LoginResult, VerifyResult
 from django_d7verify.words import SessionStatus
 
+from .errands import find_masked_number
 from .pages import Page
 from .problems import Problem, make_problem, make_wrong_code
 from .sentences import describe_delivery, describe_expiry, describe_resend
@@ -197,11 +196,10 @@ class DonePage(Page):
         """Say that it is done; who is not signed in is led to the first step."""
         if not request.user.is_authenticated:
             return self.redirect("number")
-        number = get_phone_store().find_number(request.user)
         return self.render(
             self.template_name,
             None,
-            recipient=mask_phone(number) if number else "",
+            recipient=find_masked_number(request.user),
             home_url=resolve_url(conf.home_url or "/"),
         )
 
