@@ -185,8 +185,9 @@ class SecondFactor(_OwnErrand):
         return {**super().make_start_context(request), "add_url": add_url}
 
     def get_purpose(self, flow: Flow) -> str:
-        """The one that a page asked for."""
-        return flow["purpose"] or self.name
+        """The one that a page asked for, if the site still has it."""
+        purpose = flow["purpose"]
+        return purpose if purpose in conf.PURPOSES else self.name
 
     def begin(self, request: HttpRequest, flow: Flow) -> OTP:
         """To the user's own number, whatever the form says."""

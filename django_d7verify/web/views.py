@@ -94,6 +94,8 @@ class _OpenPage(Page):
             # Failed: a worker could not send it, after the answer.
             was_sent = otp.status != SessionStatus.FAILED
             return self.close(SessionClosed.code if was_sent else GatewayRefused.code)
+        if otp.purpose not in conf.PURPOSES:  # The site's settings have changed since.
+            return self.close(SessionClosed.code)
         purpose = conf.get_purpose(otp.purpose)
         context = {
             "otp": otp,

@@ -13,7 +13,7 @@ from django_d7verify.words import Delivery
 from tests.conftest import NUMBER
 from tests.stories.site import OTHER_NUMBER, make_wrong
 
-from .conftest import bind
+from .conftest import bind, set_option
 from .people import (
     CHANGE_PAGE,
     DONE_PAGE,
@@ -79,6 +79,19 @@ def test_a_proof_for_one_purpose_is_none_for_another(signed_in: Browser, clock: 
 def test_a_purpose_from_the_address_is_one_that_a_proof_can_have(signed_in: Browser, purpose: str):
     signed_in.submit(signed_in.open(f"{FACTOR_PAGE}?next={LATELY}&purpose={purpose}"))
     assert OTPSession.objects.get().purpose == "second_factor"
+
+
+def test_a_code_for_a_purpose_that_the_site_has_no_more_is_asked_for_anew(
+    signed_in: Browser, settings: Any, clock: Any
+):
+    page = signed_in.submit(signed_in.open("/pages/transfer/5/"))
+    set_option(settings, PURPOSES={})
+    clock.shift(60)
+    asked = signed_in.resend(page)
+    assert (asked.status, asked.path) == (200, FACTOR_PAGE)
+    assert signed_in.submit(asked).path == FACTOR_CODE_PAGE
+    purposes = OTPSession.objects.order_by("created_at").values_list("purpose", flat=True)
+    assert list(purposes) == ["transfer", "second_factor"]
 
 
 def test_who_is_not_signed_in_signs_in_first(browser: Browser, owner: Any):
