@@ -108,6 +108,12 @@ class EventKind(TextChoices):
     ERASED = "erased", _("A person's data erased")
 
 
+#: Purposes of the app's own. The first is public, codes for the others go to users' own numbers.
+VERIFY = "verify"
+LOGIN = "login"
+CHANGE_PHONE = "change_phone"
+SECOND_FACTOR = "second_factor"
+
 #: Letters of a code, in D7's words (``otp_type``).
 Alphabet = Literal["numeric", "alpha", "alphanumeric"]
 

@@ -9,6 +9,7 @@ from rest_framework.views import APIView
 
 from django_d7verify import services
 from django_d7verify.conf import conf
+from django_d7verify.words import SECOND_FACTOR
 
 
 class PhoneVerified(SingleOperandHolder, BasePermission):
@@ -22,9 +23,7 @@ class PhoneVerified(SingleOperandHolder, BasePermission):
     message = _("Confirm with a code to your phone first.")
     code = "phone_not_verified"
 
-    def __init__(
-        self, *, within_seconds: int | None = None, purpose: str = "second_factor"
-    ) -> None:
+    def __init__(self, *, within_seconds: int | None = None, purpose: str = SECOND_FACTOR) -> None:
         # Not super's: of a holder it is only what types know it by, and the operators.
         self.within_seconds = within_seconds
         self.purpose = purpose

@@ -7,6 +7,8 @@ from typing import Any
 
 from rest_framework import serializers
 
+from django_d7verify.words import VERIFY
+
 
 class TextField(serializers.CharField):
     """A ``str`` as it was sent; DRF's own field turns numbers into text."""
@@ -39,7 +41,7 @@ class SendInput(serializers.Serializer[Any]):
     """Whom to send a code to, and what for."""
 
     recipient = TextField(max_length=64)
-    purpose = TextField(max_length=32, default="verify")
+    purpose = TextField(max_length=32, default=VERIFY)
 
 
 class LoginInput(serializers.Serializer[Any]):

@@ -15,6 +15,7 @@ from django_d7verify.gateways import get_gateway
 from django_d7verify.gateways.base import PLACEHOLDER, CodeMessage
 from django_d7verify.phones import mask_phone, parse_phone
 from django_d7verify.texts import render_content
+from django_d7verify.words import CHANGE_PHONE, LOGIN, SECOND_FACTOR
 
 from .rules import GATEWAY_KEYS, RULES
 
@@ -27,8 +28,6 @@ _CLASSES = {
     "TOKEN_STRATEGY": "django_d7verify.token_strategies.TokenStrategy",
     "DISPATCHER": "django_d7verify.dispatching.Dispatcher",
 }
-#: Purposes whose codes go to a user's own number.
-_KNOWN_PERSON = {"login", "change_phone", "second_factor"}
 
 
 def check_settings(**kwargs: object) -> list[checks.CheckMessage]:
@@ -86,7 +85,7 @@ def _check_purposes() -> Iterable[checks.CheckMessage]:
                 hint="Set it in D7VERIFY itself.",
                 id="d7verify.E005",
             )
-        if given.get("PUBLIC") is True and name in _KNOWN_PERSON:
+        if given.get("PUBLIC") is True and name in {LOGIN, CHANGE_PHONE, SECOND_FACTOR}:
             yield checks.Error(
                 f"{where} is PUBLIC, and is not for numbers that anybody may type.",
                 hint="login/send/ and the pages ask for these codes.",

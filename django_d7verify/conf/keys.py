@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, cast
+from typing import Any, cast
+
+from django_d7verify.words import CHANGE_PHONE, LOGIN, SECOND_FACTOR, VERIFY, Alphabet
 
 from .logins import LoginSettings
-
-Alphabet = Literal["numeric", "alpha", "alphanumeric"]
 
 #: Keys that a purpose may set: what belongs to one session, never what guards a recipient.
 PURPOSE_KEYS = frozenset(
@@ -24,10 +24,10 @@ PURPOSE_KEYS = frozenset(
     }
 )
 _OWN_PURPOSES: dict[str, dict[str, Any]] = {
-    "verify": {"PUBLIC": True},
-    "login": {},
-    "change_phone": {},
-    "second_factor": {},
+    VERIFY: {"PUBLIC": True},
+    LOGIN: {},
+    CHANGE_PHONE: {},
+    SECOND_FACTOR: {},
 }
 _CONSOLE = {"default": {"BACKEND": "django_d7verify.gateways.console.ConsoleGateway"}}
 

@@ -32,9 +32,8 @@ from django_d7verify.exceptions import (
     Throttled,
 )
 from django_d7verify.phone_stores import get_phone_store
-from django_d7verify.words import ERROR_TEXTS
+from django_d7verify.words import CHANGE_PHONE, ERROR_TEXTS
 
-_PURPOSE = "change_phone"
 _PENDING = "d7verify_pending_phone"
 _SENT = "d7verify_sent_code"
 
@@ -94,7 +93,7 @@ class PhoneAdapterMixin:
     @sensitive_variables()
     def generate_phone_verification_code(self, *, user: Any, phone: str) -> str:
         """A code of the site's own shape, which allauth keeps and compares."""
-        rules = conf.get_purpose(_PURPOSE)
+        rules = conf.get_purpose(CHANGE_PHONE)
         test_code = conf.find_test_code(phone, timezone.now())
         return test_code or codes.make_code(rules.code_length, rules.code_alphabet)
 
@@ -120,7 +119,7 @@ class PhoneAdapterMixin:
         is_known = get_phone_store().find_number(user) == phone
         try:
             result = services.verify_otp(
-                otp_id, code, purpose=_PURPOSE, requester=edge.make_requester(self.request)
+                otp_id, code, purpose=CHANGE_PHONE, requester=edge.make_requester(self.request)
             )
             if result.otp.recipient != phone:
                 raise SessionClosed

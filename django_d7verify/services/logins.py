@@ -22,7 +22,7 @@ from django_d7verify.exceptions import NumberTaken, SessionClosed
 from django_d7verify.models import OTPSession
 from django_d7verify.phone_stores import get_phone_store
 from django_d7verify.transactions import run_durably
-from django_d7verify.words import EventKind, Requester, SessionStatus
+from django_d7verify.words import LOGIN, EventKind, Requester, SessionStatus
 
 from .proofs import make_event, use_approval
 from .sending import begin, get_phone
@@ -30,8 +30,6 @@ from .states import OTP, describe, get_snapshot
 from .verifying import verify_otp
 
 logger = logging.getLogger("django_d7verify")
-
-_PURPOSE = "login"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +63,7 @@ def send_login_otp(
     is_known = user is not None and user.is_active
     return begin(
         phone,
-        purpose=_PURPOSE,
+        purpose=LOGIN,
         requester=requester,
         now=now,
         # The session gets its user with the login: a column more would take time to check.
@@ -91,7 +89,7 @@ def verify_login(
     """
     now = now or timezone.now()
     requester = requester or Requester()
-    result = verify_otp(otp_id, code, purpose=_PURPOSE, requester=requester, now=now)
+    result = verify_otp(otp_id, code, purpose=LOGIN, requester=requester, now=now)
     user, created = None, False
     if result.approved:
         user, created = _log_in(result.otp, now)
@@ -120,7 +118,7 @@ def _log_in(otp: OTP, now: datetime) -> tuple[Any, bool]:
 
 
 def _consume(session: OTPSession, user: Any, now: datetime) -> None:
-    use_approval(session, purpose=_PURPOSE, now=now, user=user)
+    use_approval(session, purpose=LOGIN, now=now, user=user)
     make_event(session, EventKind.LOGGED_IN, now=now).insert()
 
 

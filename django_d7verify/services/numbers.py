@@ -15,7 +15,7 @@ from django_d7verify.models import Event, OTPSession, Recipient
 from django_d7verify.phone_stores import get_phone_store
 from django_d7verify.phones import mask_phone, parse_phone
 from django_d7verify.transactions import run_durably
-from django_d7verify.words import EventKind, Requester
+from django_d7verify.words import CHANGE_PHONE, SECOND_FACTOR, EventKind, Requester
 
 from .notices import tell_number
 from .proofs import make_event, use_approval
@@ -24,8 +24,6 @@ from .states import OTP, describe, get_snapshot
 
 logger = logging.getLogger("django_d7verify")
 
-_CHANGE = "change_phone"
-SECOND_FACTOR = "second_factor"
 
 @sensitive_variables()
 def send_number_otp(
@@ -46,7 +44,7 @@ def send_number_otp(
     """
     return begin(
         get_phone(recipient),
-        purpose=_CHANGE,
+        purpose=CHANGE_PHONE,
         requester=requester,
         now=now,
         given_code=code,
@@ -70,7 +68,7 @@ def bind_number(
     session = get_snapshot(otp.otp_id).session
     if session.user_id is None or session.user_id != user.pk:
         raise SessionClosed
-    run_durably(use_approval, session, purpose=_CHANGE, now=now)
+    run_durably(use_approval, session, purpose=CHANGE_PHONE, now=now)
     old = _canonical(get_phone_store().bind(user, session.recipient_id, now=now))
     address = requester.address if requester else ""
     run_durably(_record_change, session, old, user, address, now)

@@ -24,13 +24,14 @@ from django_d7verify.phone_stores import get_phone_store
 from django_d7verify.phones import mask_phone
 from django_d7verify.services import OTP, LoginResult, VerifyResult
 from django_d7verify.token_strategies import SessionStrategy
+from django_d7verify.words import CHANGE_PHONE, LOGIN, SECOND_FACTOR
 
 from . import second_factor
 from .flows import Flow
 from .sessions import is_mark, make_mark, remember_number
 
 #: Purposes whose codes do something else.
-_ELSEWHERE = {"login", "change_phone"}
+_ELSEWHERE = {LOGIN, CHANGE_PHONE}
 
 
 class Errand(ABC):
@@ -86,7 +87,7 @@ class Errand(ABC):
 class Login(Errand):
     """Sign in, by a number alone."""
 
-    name = "login"
+    name = LOGIN
     start_template = "d7verify/number.html"
     code_template = "d7verify/code.html"
     start_url = "number"
@@ -161,7 +162,7 @@ class _OwnErrand(Errand):
 class SecondFactor(_OwnErrand):
     """Prove the number that the signed-in user has."""
 
-    name = "second_factor"
+    name = SECOND_FACTOR
     start_template = "d7verify/second_factor.html"
     code_template = "d7verify/second_factor_code.html"
     start_url = "second_factor"
@@ -208,7 +209,7 @@ class SecondFactor(_OwnErrand):
 class ChangeNumber(_OwnErrand):
     """Prove a new number, and have it in place of the one before."""
 
-    name = "change_phone"
+    name = CHANGE_PHONE
     start_template = "d7verify/change.html"
     code_template = "d7verify/change_code.html"
     start_url = "change"
@@ -225,9 +226,7 @@ class ChangeNumber(_OwnErrand):
         refusal = self.find_refusal(request)
         if refusal or not get_phone_store().find_number(request.user):
             return refusal
-        return second_factor.find_refusal(
-            request, within_seconds=None, purpose=second_factor.PURPOSE
-        )
+        return second_factor.find_refusal(request, within_seconds=None, purpose=SECOND_FACTOR)
 
     @sensitive_variables()
     def begin(self, request: HttpRequest, flow: Flow) -> OTP:
@@ -248,7 +247,7 @@ class ChangeNumber(_OwnErrand):
         self.check_number(request, flow)
         services.bind_number(result.otp, user=request.user, requester=edge.make_requester(request))
         remember_number(request)
-        second_factor.mark_proven(request, second_factor.PURPOSE)
+        second_factor.mark_proven(request, SECOND_FACTOR)
         return flow.end() or reverse("d7verify:change_done")
 
 

@@ -19,12 +19,11 @@ from django.urls import reverse
 from django.utils import timezone
 
 from django_d7verify.conf import conf
+from django_d7verify.words import SECOND_FACTOR
 
 from .flows import get_safe_url
 from .headers import add_headers
 from .sessions import is_mark, make_mark
-
-PURPOSE = "second_factor"
 
 _KEY = "d7verify.proofs"
 _SAFE = {"GET", "HEAD", "OPTIONS", "TRACE"}
@@ -32,7 +31,7 @@ _View = TypeVar("_View", bound=Callable[..., HttpResponseBase])
 
 
 def phone_verified_required(
-    *, within_seconds: int | None = None, purpose: str = PURPOSE
+    *, within_seconds: int | None = None, purpose: str = SECOND_FACTOR
 ) -> Callable[[_View], _View]:
     """
     Decorate a (sync) view: only for who has proven their phone in this browser lately.
@@ -63,7 +62,7 @@ class PhoneVerifiedRequired:
 
     #: By default ``STEP_UP_SECONDS``.
     within_seconds: int | None = None
-    purpose: str = PURPOSE
+    purpose: str = SECOND_FACTOR
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         """Answer, or lead to the second factor."""
@@ -111,5 +110,5 @@ def mark_proven(request: HttpRequest, purpose: str) -> None:
 
 
 def _make_url(next_url: str, purpose: str) -> str:
-    query = {"next": next_url} | ({} if purpose == PURPOSE else {"purpose": purpose})
+    query = {"next": next_url} | ({} if purpose == SECOND_FACTOR else {"purpose": purpose})
     return f"{reverse('d7verify:second_factor')}?{urlencode(query)}"

@@ -16,9 +16,7 @@ from django_d7verify.exceptions import D7VerifyError, SessionClosed
 from django_d7verify.models import OTPSession, PhoneNumber
 from django_d7verify.phones import mask_phone
 from django_d7verify.services import VerifyResult
-from django_d7verify.words import ERROR_TEXTS, Requester, SessionStatus
-
-_PURPOSE = "second_factor"
+from django_d7verify.words import ERROR_TEXTS, SECOND_FACTOR, Requester, SessionStatus
 
 
 class PhoneDeviceManager(DeviceManager):
@@ -86,13 +84,15 @@ class PhoneDevice(Device):
         sessions = OTPSession.objects.filter(
             user=self.user_id,
             recipient=self.number,
-            purpose=_PURPOSE,
+            purpose=SECOND_FACTOR,
             status=SessionStatus.OPEN,
         )
         newest = sessions.order_by("-created_at").first()
         if newest is None:
             raise SessionClosed
-        return services.verify_otp(newest.otp_id, token, purpose=_PURPOSE, requester=self.requester)
+        return services.verify_otp(
+            newest.otp_id, token, purpose=SECOND_FACTOR, requester=self.requester
+        )
 
     @sensitive_variables()
     def verify_token(self, token: str) -> bool:

@@ -11,6 +11,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from django_d7verify import services
 from django_d7verify.exceptions import D7VerifyError
+from django_d7verify.words import VERIFY
 
 
 class Command(BaseCommand):
@@ -21,7 +22,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Whom to, what for, and through what."""
         parser.add_argument("recipient", help="a phone number with its country code")
-        parser.add_argument("--purpose", default="verify")
+        parser.add_argument("--purpose", default=VERIFY)
         parser.add_argument("--gateway", default=None, help="an alias of GATEWAYS")
         parser.add_argument("--json", action="store_true", help="for scripts")
 
