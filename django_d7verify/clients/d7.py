@@ -20,7 +20,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Literal
+from typing import Literal, Unpack
 from urllib.parse import quote, urlsplit
 
 from django.views.decorators.debug import sensitive_variables
@@ -36,8 +36,8 @@ from django_d7verify.clients.d7_answers import (
     make_delivery,
 )
 from django_d7verify.clients.http import Transport
-from django_d7verify.clients.options import check_token, check_url
-from django_d7verify.words import Verdict
+from django_d7verify.clients.options import TransportOptions, check_token, check_url
+from django_d7verify.words import Alphabet, Verdict
 
 __all__ = [
     "D7Client",
@@ -83,9 +83,9 @@ class D7Client:
     """
     D7's HTTP API for one account. Threads may share it.
 
-    *api_token* is the bearer token. The time limits, in seconds, and the options after them are
-    those of ``Transport``. Raises ``ConfigurationError`` for a token or an address that cannot
-    be used; http is taken on this machine only.
+    *api_token* is the bearer token; other options are those of ``Transport``. Raises
+    ``ConfigurationError`` for a token or an address that cannot be used; http is taken on this
+    machine only.
     """
 
     def __init__(
@@ -93,23 +93,11 @@ class D7Client:
         *,
         api_token: str,
         api_url: str = "https://api.d7networks.com",
-        connect_timeout_seconds: float = 3,
-        read_timeout_seconds: float = 5,
-        total_timeout_seconds: float = 10,
-        pool_size: int = 10,
-        proxy_url: str | None = None,
-        ca_bundle: str | None = None,
+        **transport_options: Unpack[TransportOptions],
     ) -> None:
         self._token = check_token(api_token)
         self._url = check_url(api_url, option="api_url").rstrip("/")
-        self._transport = Transport(
-            connect_timeout_seconds=connect_timeout_seconds,
-            read_timeout_seconds=read_timeout_seconds,
-            total_timeout_seconds=total_timeout_seconds,
-            pool_size=pool_size,
-            proxy_url=proxy_url,
-            ca_bundle=ca_bundle,
-        )
+        self._transport = Transport(**transport_options)
 
     def __repr__(self) -> str:
         return f"<D7Client {urlsplit(self._url).hostname}>"
@@ -132,7 +120,7 @@ class D7Client:
         retry_delay_seconds: int = 60,
         retry_count: int = 5,
         otp_code_length: int = 6,
-        otp_type: Literal["numeric", "alpha", "alphanumeric"] = "numeric",
+        otp_type: Alphabet = "numeric",
         success_url: str | None = None,
         failure_url: str | None = None,
     ) -> SentOTP:

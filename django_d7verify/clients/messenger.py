@@ -20,6 +20,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping
 from datetime import datetime
+from typing import Unpack
 from urllib.parse import quote_plus, urlsplit
 
 from django.views.decorators.debug import sensitive_variables
@@ -33,7 +34,7 @@ from django_d7verify.clients.messenger_answers import (
     SentPin,
     SentSMS,
 )
-from django_d7verify.clients.options import check_token, check_url
+from django_d7verify.clients.options import TransportOptions, check_token, check_url
 from django_d7verify.exceptions import ConfigurationError
 from django_d7verify.words import Verdict
 
@@ -98,10 +99,9 @@ class MessengerClient:
     Direct Messenger's HTTP API for one account. Threads may share it.
 
     Calling an endpoint without its address is a ``ConfigurationError``. *blacklist_url* is the
-    address of the list, under which ``/create`` and ``/delete/<id>`` are. The time limits, in
-    seconds, and the options after them are those of ``Transport``. Raises
-    ``ConfigurationError`` for a token or an address that cannot be used; http is taken on this
-    machine only.
+    address of the list, under which ``/create`` and ``/delete/<id>`` are. Other options are those
+    of ``Transport``. Raises ``ConfigurationError`` for a token or an address that cannot be used;
+    http is taken on this machine only.
     """
 
     def __init__(
@@ -113,12 +113,7 @@ class MessengerClient:
         pin_authenticate_url: str | None = None,
         personal_url: str | None = None,
         blacklist_url: str | None = None,
-        connect_timeout_seconds: float = 3,
-        read_timeout_seconds: float = 5,
-        total_timeout_seconds: float = 10,
-        pool_size: int = 10,
-        proxy_url: str | None = None,
-        ca_bundle: str | None = None,
+        **transport_options: Unpack[TransportOptions],
     ) -> None:
         self._token = check_token(api_token)
         urls = {
@@ -131,14 +126,7 @@ class MessengerClient:
         self._urls = {
             option: check_url(url, option=option) for option, url in urls.items() if url is not None
         }
-        self._transport = Transport(
-            connect_timeout_seconds=connect_timeout_seconds,
-            read_timeout_seconds=read_timeout_seconds,
-            total_timeout_seconds=total_timeout_seconds,
-            pool_size=pool_size,
-            proxy_url=proxy_url,
-            ca_bundle=ca_bundle,
-        )
+        self._transport = Transport(**transport_options)
 
     def __repr__(self) -> str:
         hosts = {str(urlsplit(url).hostname) for url in self._urls.values()}

@@ -4,9 +4,21 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from typing import TypedDict
 from urllib.parse import urlsplit
 
 from django_d7verify.exceptions import ConfigurationError
+
+
+class TransportOptions(TypedDict, total=False):
+    """What every client hands on to its ``Transport``, which says what each is."""
+
+    connect_timeout_seconds: float
+    read_timeout_seconds: float
+    total_timeout_seconds: float
+    pool_size: int
+    proxy_url: str | None
+    ca_bundle: str | None
 
 
 class Secret(str):
