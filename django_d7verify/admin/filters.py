@@ -20,8 +20,6 @@ from django_d7verify.words import Delivery, SessionStatus
 
 #: Sessions among which countries are looked for.
 _NEWEST = 5000
-
-
 _PERIODS = {
     "1": _("Past 24 hours"),
     "7": _("Past 7 days"),

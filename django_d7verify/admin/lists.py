@@ -13,8 +13,10 @@ from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
 
 from django_d7verify.phones import mask_phone
+from django_d7verify.words import Delivery
 
 if TYPE_CHECKING:
     _Admin = admin.ModelAdmin[Any]
@@ -26,6 +28,8 @@ else:
 STYLESHEET = "d7verify/admin/d7verify.css"
 #: A dash, where there is nothing to say.
 NOTHING = "\u2013"
+#: What a delivery looks like, by ``make_badge``; any other is quiet.
+DELIVERY_TONES: dict[str, str] = {Delivery.DELIVERED: "good", Delivery.UNDELIVERED: "bad"}
 
 
 class BoundedPaginator(_Paginator):
@@ -95,6 +99,23 @@ class ReadOnlyAdmin(_Admin):
         """
         filters: Any = self.list_filter
         return lookup in {one.parameter_name for one in filters}
+
+
+class NumberAdmin(ReadOnlyAdmin):
+    """Rows with a number, shown as the viewer may see it: in ``get_number_column``."""
+
+    #: The attribute of a row that it is.
+    number_attribute = "number"
+
+    @admin.display(description=_("number"))
+    def masked_number(self, row: Model) -> SafeString:
+        """As most staff see it."""
+        return make_number(mask_phone(getattr(row, self.number_attribute)))
+
+    @admin.display(description=_("number"))
+    def full_number(self, row: Model) -> SafeString:
+        """For who has the permission."""
+        return make_number(getattr(row, self.number_attribute))
 
 
 def may(request: HttpRequest, permission: str) -> bool:

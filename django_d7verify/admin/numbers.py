@@ -9,7 +9,6 @@ from django.contrib.auth import get_user_model
 from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 from django.views.decorators.debug import sensitive_variables
@@ -17,13 +16,12 @@ from django.views.decorators.debug import sensitive_variables
 from django_d7verify import services
 from django_d7verify.exceptions import InvalidRecipient
 from django_d7verify.models import PhoneNumber
-from django_d7verify.phones import mask_phone
 
-from .lists import ReadOnlyAdmin, get_number_column, make_number, may
+from .lists import NumberAdmin, get_number_column, may
 
 
 @admin.register(PhoneNumber)
-class PhoneNumberAdmin(ReadOnlyAdmin):
+class PhoneNumberAdmin(NumberAdmin):
     """Users' proven numbers."""
 
     list_select_related = ["user"]
@@ -45,16 +43,6 @@ class PhoneNumberAdmin(ReadOnlyAdmin):
     ) -> list[Any]:
         """All of them."""
         return self.get_list_display(request)
-
-    @admin.display(description=_("number"))
-    def masked_number(self, row: PhoneNumber) -> SafeString:
-        """As most staff see it."""
-        return make_number(mask_phone(row.number))
-
-    @admin.display(description=_("number"))
-    def full_number(self, row: PhoneNumber) -> SafeString:
-        """For who has the permission."""
-        return make_number(row.number)
 
     @admin.display(description=_("primary"), boolean=True)
     def primary(self, row: PhoneNumber) -> bool:

@@ -14,12 +14,11 @@ from django.utils.translation import gettext_lazy as _
 from django_d7verify import services
 from django_d7verify.exceptions import InvalidRecipient
 from django_d7verify.models import Recipient
-from django_d7verify.phones import mask_phone
 from django_d7verify.words import ERROR_TEXTS
 
 from . import acts
 from .filters import StandingFilter
-from .lists import ReadOnlyAdmin, get_number_column, make_badge, make_number, may
+from .lists import NumberAdmin, get_number_column, make_badge, may
 from .searching import search_recipients
 
 if TYPE_CHECKING:
@@ -50,7 +49,7 @@ class StopForm(_StopForm):
 
 
 @admin.register(Recipient)
-class RecipientAdmin(ReadOnlyAdmin):
+class RecipientAdmin(NumberAdmin):
     """Numbers, masked, and the stop list: adding a number here puts it on the list."""
 
     list_filter = [StandingFilter]
@@ -62,16 +61,6 @@ class RecipientAdmin(ReadOnlyAdmin):
     def get_list_display(self, request: HttpRequest) -> list[Any]:
         """The number as the viewer may see it."""
         return [get_number_column(request), "standing", "stop_reason", "first_seen"]
-
-    @admin.display(description=_("number"))
-    def masked_number(self, recipient: Recipient) -> SafeString:
-        """As most staff see it."""
-        return make_number(mask_phone(recipient.number))
-
-    @admin.display(description=_("number"))
-    def full_number(self, recipient: Recipient) -> SafeString:
-        """For who has the permission."""
-        return make_number(recipient.number)
 
     @admin.display(description=_("standing"))
     def standing(self, recipient: Recipient) -> SafeString | str:

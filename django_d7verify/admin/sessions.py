@@ -26,7 +26,6 @@ from django.utils.translation import ngettext
 from django_d7verify import services
 from django_d7verify.exceptions import ConfigurationError
 from django_d7verify.models import OTPSession, Pin, Recipient
-from django_d7verify.phones import mask_phone
 from django_d7verify.words import Delivery, SessionStatus
 
 from . import acts, statistics
@@ -40,12 +39,12 @@ from .filters import (
     StatusFilter,
 )
 from .lists import (
+    DELIVERY_TONES,
     NOTHING,
     BoundedPaginator,
-    ReadOnlyAdmin,
+    NumberAdmin,
     get_number_column,
     make_badge,
-    make_number,
     may,
 )
 from .searching import search_sessions
@@ -60,15 +59,15 @@ STATUS_TONES = {
     SessionStatus.LOCKED: "bad",
     SessionStatus.FAILED: "bad",
 }
-DELIVERY_TONES = {Delivery.DELIVERED: "good", Delivery.UNDELIVERED: "bad"}
 #: Sessions whose providers are asked in one go: each may take ten seconds.
 _MOST_ASKED = 10
 
 
 @admin.register(OTPSession)
-class OTPSessionAdmin(ReadOnlyAdmin):
+class OTPSessionAdmin(NumberAdmin):
     """Sessions, newest first, and what staff may do about them."""
 
+    number_attribute = "recipient_id"
     change_list_template = "admin/django_d7verify/otpsession/change_list.html"
     list_filter = [
         PeriodFilter,
@@ -103,16 +102,6 @@ class OTPSessionAdmin(ReadOnlyAdmin):
             "to_country",
             "tries",
         ]
-
-    @admin.display(description=_("number"))
-    def masked_number(self, session: OTPSession) -> SafeString:
-        """As most staff see it."""
-        return make_number(mask_phone(session.recipient_id))
-
-    @admin.display(description=_("number"))
-    def full_number(self, session: OTPSession) -> SafeString:
-        """For who has the permission."""
-        return make_number(session.recipient_id)
 
     @admin.display(description=_("status"))
     def status_now(self, session: OTPSession) -> SafeString:

@@ -11,7 +11,7 @@ from django_d7verify import limits
 from django_d7verify.models import OTPSession, Recipient
 from django_d7verify.words import Delivery, PinStatus
 
-from .lists import may, show_number
+from .lists import DELIVERY_TONES, may, show_number
 from .timeline import make_number_timeline, make_timeline
 from .times import say_duration
 
@@ -22,7 +22,6 @@ _PIN_TONES = {
     PinStatus.UNCERTAIN: "warn",
     PinStatus.NOT_SENT: "bad",
 }
-_DELIVERY_TONES = {Delivery.DELIVERED: "good", Delivery.UNDELIVERED: "bad"}
 
 
 def make_story(request: HttpRequest, session: OTPSession, *, now: datetime) -> dict[str, Any]:
@@ -50,7 +49,7 @@ def _make_pin_row(pin: Any) -> dict[str, Any]:
         "status": status.label,
         "tone": _PIN_TONES.get(status, "busy"),
         "delivery": delivery.label if delivery else "",
-        "delivery_tone": _DELIVERY_TONES.get(delivery, "quiet"),
+        "delivery_tone": DELIVERY_TONES.get(delivery, "quiet"),
     }
 
 

@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy
 from django_d7verify.models import Event, OTPSession
 from django_d7verify.words import Delivery, EventKind, GatewayReason, SessionStatus, Verdict
 
+from .lists import DELIVERY_TONES
 from .times import say_duration
 
 _TONES = {
@@ -28,7 +29,6 @@ _TONES = {
     EventKind.LOGGED_IN: "good",
     EventKind.BOUND: "good",
 }
-_DELIVERY_TONES: dict[str, str] = {Delivery.DELIVERED: "good", Delivery.UNDELIVERED: "bad"}
 #: Events that tell of one of the codes.
 _OF_A_CODE = {
     EventKind.SENT,
@@ -128,7 +128,7 @@ def _make_moment(session: OTPSession, event: Event) -> Moment:
         details.append(_("from %s") % event.address)
     title, tone = str(kind.label), _TONES.get(kind, "quiet")
     if kind == EventKind.DELIVERY:
-        tone = _DELIVERY_TONES.get(event.reason, "quiet")
+        tone = DELIVERY_TONES.get(event.reason, "quiet")
     return Moment(
         at=event.at,
         after=_say_after(session, event.at),
