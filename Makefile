@@ -67,7 +67,7 @@ test-bridges: $(VENV)/.installed-bridges
 # Texts into the catalogs, and these into what is read at run time. A new language:
 # make messages LANGUAGES="et ar fr", and then the same again once it is translated. Needs gettext.
 messages: $(VENV)/.installed
-	cd django_d7verify && ../$(PY) -m django makemessages $(LANGUAGES:%=-l %) --no-location --ignore "emulator/*"
+	cd django_d7verify && ../$(PY) -m django makemessages $(LANGUAGES:%=-l %) --no-location --no-obsolete --ignore "emulator/*"
 	cd django_d7verify && ../$(PY) -m django compilemessages $(LANGUAGES:%=-l %)
 
 # What a code costs, on SQLite and PostgreSQL; in less than a minute: make bench ARGS=--quick

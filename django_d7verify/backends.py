@@ -20,7 +20,7 @@ class PhoneOTPBackend(ModelBackend):
     """
 
     @sensitive_variables()
-    def authenticate(  # type: ignore[override]
+    def authenticate(  # type: ignore[override] # no password
         self,
         request: HttpRequest | None,
         otp_id: str | None = None,

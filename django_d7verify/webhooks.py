@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from hmac import compare_digest
+from typing import TypeGuard
 
 from django.db import OperationalError, transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseNotFound
@@ -67,7 +68,7 @@ def _read_fields(request: HttpRequest) -> Mapping[str, str]:
         fields = _read_json(request.body)
     else:
         fields = request.POST.dict()
-    return {name: value for name, value in fields.items() if _is_plain(value)}  # type: ignore[misc]
+    return {name: value for name, value in fields.items() if _is_plain(value)}
 
 
 def _read_json(body: bytes) -> Mapping[str, object]:
@@ -78,7 +79,7 @@ def _read_json(body: bytes) -> Mapping[str, object]:
     return data if isinstance(data, dict) else {}
 
 
-def _is_plain(value: object) -> bool:
+def _is_plain(value: object) -> TypeGuard[str]:
     return isinstance(value, str) and len(value) <= _LONGEST_VALUE and value.isprintable()
 
 

@@ -70,7 +70,7 @@ def find_arguments(source: str) -> Iterator[str]:
 @pytest.mark.parametrize("language", FORMS)
 def test_every_text_is_translated_in_all_its_forms(language: str):
     catalog = read_catalog(language)
-    assert set(find_texts()) <= set(catalog), "make messages"
+    assert set(find_texts()) == set(catalog), "make messages"
     for msgid, (plural, forms) in catalog.items():
         assert len(forms) == (FORMS[language] if plural else 1), msgid
         assert all(forms), msgid

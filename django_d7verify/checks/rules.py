@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
-from typing import Any
+from typing import Any, TypeGuard
 
 from django_d7verify.codes import ALPHABETS
 from django_d7verify.conf import conf
@@ -30,7 +30,7 @@ def _is_whole(least: int, most: int) -> Callable[[object], bool]:
 _is_count = _is_whole(1, 10**9)
 
 
-def _is_texts(value: object) -> bool:
+def _is_texts(value: object) -> TypeGuard[Sequence[str]]:
     return (
         isinstance(value, Sequence)
         and not isinstance(value, str)
@@ -41,11 +41,11 @@ def _is_texts(value: object) -> bool:
 
 def _is_rates(value: object) -> bool:
     # django-ratelimit's own pattern is not anchored: it reads 10/w as ten a second.
-    return _is_texts(value) and all(map(_RATE.fullmatch, value))  # type: ignore[call-overload]
+    return _is_texts(value) and all(map(_RATE.fullmatch, value))
 
 
 def _is_countries(value: object) -> bool:
-    return _is_texts(value) and all(map(_COUNTRY.fullmatch, value))  # type: ignore[call-overload]
+    return _is_texts(value) and all(map(_COUNTRY.fullmatch, value))
 
 
 def _is_gateways(value: object) -> bool:

@@ -33,7 +33,6 @@ from django_d7verify.clients.d7_answers import (
     ResentOTP,
     SentMessages,
     SentOTP,
-    make_delivery,
 )
 from django_d7verify.clients.http import Transport
 from django_d7verify.clients.options import TransportOptions, check_token, check_url
@@ -48,7 +47,6 @@ __all__ = [
     "ResentOTP",
     "SentMessages",
     "SentOTP",
-    "make_delivery",
 ]
 
 #: GSM 03.38, UCS-2, or as D7 finds fit.

@@ -384,7 +384,7 @@ class _Adapter(HTTPAdapter):
 
     def close(self) -> None:
         for manager in (self.poolmanager, *self.proxy_manager.values()):
-            for key in manager.pools.keys():  # noqa: SIM118 (it is no dict, and has no __iter__)
+            for key in manager.pools.keys():  # noqa: SIM118 - no dict, and no __iter__
                 # urllib3 2 leaves this to the collector, which may come late.
                 if pool := manager.pools.get(key):
                     pool.close()

@@ -97,8 +97,7 @@ def _add_fault(world: World, request: Request) -> Response:
     name, path, times = body.pop("name", None), body.pop("path", ""), body.pop("times", 1)
     if not isinstance(name, str):
         raise ControlError("A fault needs a name.")
-    # make_fault says what is wrong with values of other types.
-    world.add_fault(name, path, times, **body)  # type: ignore[arg-type]
+    world.add_fault(name, path, times, **body)  # type: ignore[arg-type] # make_fault says so
     return _show_faults(world, request)
 
 

@@ -8,7 +8,7 @@ from .wire import Response, make_html, make_json
 
 #: gateway-apis A.1.2, the wording of S1.
 MISSING_TOKEN = (
-    "It looks like your requests were failed due to a missing or invalid 'Access Token'. "  # noqa: S105
+    "It looks like your requests were failed due to a missing or invalid 'Access Token'. "  # noqa: S105 - no token
     "Sign up at https://app.d7networks.com and create an authentication token in the "
     "developer section."
 )

@@ -17,6 +17,8 @@ from .wire import MAX_BODY_BYTES, RefusalError, Request, Response, make_json, re
 
 #: How much of a body that is too large is read away, so that the client sees the answer.
 _DRAINED_BYTES = 16 * MAX_BODY_BYTES
+#: Digits of a length that is read.
+_LONGEST_LENGTH = 18
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -73,7 +75,7 @@ class Handler(BaseHTTPRequestHandler):
             if not self.server.is_open:
                 self.close_connection = True
 
-    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = do_OPTIONS = serve  # noqa: N815
+    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = do_OPTIONS = serve  # noqa: N815 - the base's
 
     def _serve(self) -> None:
         # As sent, and by hand: the base class makes "/x" of "//x", and urlsplit takes that
@@ -121,7 +123,8 @@ class Handler(BaseHTTPRequestHandler):
         if not (length.isascii() and length.isdigit()):
             raise _refuse(HTTPStatus.BAD_REQUEST, "Content-Length is not a number.")
         # Not int(): thousands of digits are an error of its own there.
-        size = int(length[-18:]) if len(length.lstrip("0")) <= 18 else _DRAINED_BYTES  # noqa: PLR2004
+        digits = length.lstrip("0") or "0"
+        size = int(digits) if len(digits) <= _LONGEST_LENGTH else _DRAINED_BYTES
         if size > MAX_BODY_BYTES:
             self._drain(min(size, _DRAINED_BYTES))
             raise _refuse(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The body is over 1 MiB.")

@@ -70,8 +70,9 @@ def make_redirect(request: Request, response: Response) -> Response:
     """
     if "json" in request.headers.get("accept", ""):
         return response
-    if response.status in (401, 422):
-        target = "/messenger/login" if response.status == 401 else "/messenger/form"  # noqa: PLR2004
+    targets = {401: "/messenger/login", 422: "/messenger/form"}
+    if response.status in targets:
+        target = targets[response.status]
         page = f'<html><body>Redirecting to <a href="{target}">{target}</a>.</body></html>'
         return make_html(page, 302, location=target)
     return make_html("<html><body>Error</body></html>", response.status)

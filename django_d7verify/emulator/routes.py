@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from http import HTTPStatus
 
 from . import (
     d7_account,
@@ -93,7 +94,7 @@ def _answer_as_messenger(world: World, request: Request) -> Response:
         response = messenger_answers.wrong_method(request.method, ", ".join(methods))
     else:
         response = _call(methods[request.method], world, request)
-    if response.status >= 400 and world.switches.messenger_redirects:  # noqa: PLR2004
+    if response.status >= HTTPStatus.BAD_REQUEST and world.switches.messenger_redirects:
         return messenger_answers.make_redirect(request, response)
     return response
 

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from http.server import ThreadingHTTPServer
 from socketserver import TCPServer
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from .faults import Fault
@@ -68,7 +68,7 @@ class Server(ThreadingHTTPServer):
     ) -> None:
         if ":" in address[0]:
             self.address_family = socket.AF_INET6
-        super().__init__(address, handler, bind_and_activate=False)  # type: ignore[arg-type]
+        super().__init__(address, handler, bind_and_activate=False)  # type: ignore[arg-type] # is only called
         self.application = application
         self._is_stopped = False
         self._door = threading.RLock()
@@ -151,7 +151,7 @@ class Server(ThreadingHTTPServer):
 
     # Overridden parts of socketserver.
 
-    def process_request(self, request: object, client_address: object) -> None:
+    def process_request(self, request: Any, client_address: Any) -> None:
         """Serve one connection in a thread that ``stop`` can wait for."""
         thread = threading.Thread(
             target=self._serve_connection, args=(request, client_address), daemon=True
@@ -160,14 +160,14 @@ class Server(ThreadingHTTPServer):
             self._running.add(thread)
         thread.start()
 
-    def handle_error(self, request: object, client_address: object) -> None:
+    def handle_error(self, request: Any, client_address: Any) -> None:
         """A client that went away is nothing to report; a bug of ours is."""
         if not isinstance(sys.exception(), OSError):
-            super().handle_error(request, client_address)  # type: ignore[arg-type]
+            super().handle_error(request, client_address)
 
-    def _serve_connection(self, request: object, client_address: object) -> None:
+    def _serve_connection(self, request: Any, client_address: Any) -> None:
         try:
-            self.process_request_thread(request, client_address)  # type: ignore[arg-type]
+            self.process_request_thread(request, client_address)
         finally:
             with self._guard:
                 self._running.discard(threading.current_thread())

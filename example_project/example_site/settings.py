@@ -20,8 +20,8 @@ from .databases import make_database
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
-# Public, because it stands here: good for nothing but an example.
-SECRET_KEY = "example-project-only-do-not-use-this-anywhere-else"  # noqa: S105
+# Good for nothing but an example.
+SECRET_KEY = "example-project-only-do-not-use-this-anywhere-else"  # noqa: S105 - public
 DEBUG = os.environ.get("D7VERIFY_DEBUG", "1") != "0"
 ALLOWED_HOSTS = ["127.0.0.1", "localhost", "[::1]"]
 
