@@ -487,6 +487,16 @@ def test_one_failure_fewer_leaves_the_breaker_closed(guarded: Site) -> None:
     assert guarded.send().status == SessionStatus.OPEN
 
 
+def test_how_many_failures_open_it_is_read_at_each_of_them(guarded: Site) -> None:
+    guarded.send()
+    guarded.advance(60)
+    guarded.set(BREAKER_FAILURES=1, BREAKER_SECONDS=7)
+    fail_to_send(guarded, "server_error")
+    with pytest.raises(GatewayUnreachable) as caught:
+        guarded.send()
+    assert caught.value.retry_after_seconds == 7
+
+
 @pytest.mark.parametrize("fault", ["unauthorized", "forbidden", "no_credit", "invalid", "rejected"])
 def test_a_provider_that_refuses_is_there_and_never_opens_the_breaker(
     guarded: Site, fault: str
@@ -528,8 +538,9 @@ def test_a_trial_without_an_answer_opens_it_for_as_long_again(
     assert guarded.count("D7VerifyGateway") == called
 
 
-def test_while_the_trial_lasts_no_other_call_is_made(monotonic: Monotonic) -> None:
-    breaker = Breaker("default", failures=1, open_seconds=30)
+def test_while_the_trial_lasts_no_other_call_is_made(site: Site, monotonic: Monotonic) -> None:
+    site.set(BREAKER_FAILURES=1)
+    breaker = Breaker("default")
     with pytest.raises(GatewayUncertain), breaker:
         raise GatewayUncertain("No answer.")
     monotonic.now += 31
@@ -540,9 +551,10 @@ def test_while_the_trial_lasts_no_other_call_is_made(monotonic: Monotonic) -> No
 
 
 def test_of_twenty_calls_at_once_to_a_breaker_after_its_time_one_is_the_trial(
-    monotonic: Monotonic,
+    site: Site, monotonic: Monotonic
 ) -> None:
-    breaker = Breaker("default", failures=1, open_seconds=30)
+    site.set(BREAKER_FAILURES=1)
+    breaker = Breaker("default")
     with pytest.raises(GatewayUncertain), breaker:
         raise GatewayUncertain("No answer.")
     monotonic.now += 31

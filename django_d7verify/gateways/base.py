@@ -118,9 +118,7 @@ class Gateway(ABC):
 
     def __init__(self, *, alias: str) -> None:
         self.alias = alias
-        self.breaker = Breaker(
-            alias, failures=conf.BREAKER_FAILURES, open_seconds=conf.BREAKER_SECONDS
-        )
+        self.breaker = Breaker(alias)
 
     @abstractmethod
     def send(self, message: CodeMessage) -> Receipt:

@@ -6,13 +6,14 @@ import threading
 import time
 from types import TracebackType
 
+from django_d7verify.conf import conf
 from django_d7verify.exceptions import GatewayUncertain, GatewayUnreachable
 from django_d7verify.words import GatewayReason
 
 
 class Breaker:
     """
-    Opens after *failures* calls in a row without an answer, for *open_seconds*.
+    Opens after ``BREAKER_FAILURES`` calls in a row without an answer, for ``BREAKER_SECONDS``.
 
     Used as a context manager around each call; open, it raises ``GatewayUnreachable`` and the
     call is not made. Afterwards one call is let through, and its end decides. Only
@@ -20,10 +21,8 @@ class Breaker:
     One per gateway and process; threads share it.
     """
 
-    def __init__(self, alias: str, *, failures: int, open_seconds: int) -> None:
+    def __init__(self, alias: str) -> None:
         self.alias = alias
-        self.failures = failures
-        self.open_seconds = open_seconds
         self._lock = threading.Lock()
         self._in_a_row = 0
         self._open_until = 0.0
@@ -37,9 +36,9 @@ class Breaker:
                     reason=GatewayReason.BREAKER_OPEN,
                     retry_after_seconds=max(1, round(self._open_until - now)),
                 )
-            if self._in_a_row >= self.failures:
+            if self._in_a_row >= conf.BREAKER_FAILURES:
                 # This call is the trial; others wait for its end, or as long again.
-                self._open_until = now + self.open_seconds
+                self._open_until = now + conf.BREAKER_SECONDS
 
     def __exit__(
         self,
@@ -53,5 +52,5 @@ class Breaker:
                 self._open_until = 0.0
                 return
             self._in_a_row += 1
-            if self._in_a_row >= self.failures:
-                self._open_until = time.monotonic() + self.open_seconds
+            if self._in_a_row >= conf.BREAKER_FAILURES:
+                self._open_until = time.monotonic() + conf.BREAKER_SECONDS
