@@ -34,6 +34,10 @@ class PinStatus(TextChoices):
     NOT_SENT = "not_sent", _("Not sent")
 
 
+#: Messages that left, or maybe did.
+LEFT = (PinStatus.SENT, PinStatus.UNCERTAIN)
+
+
 class Delivery(TextChoices):
     """What the network said of a message; forward only, in this order."""
 

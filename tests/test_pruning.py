@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -19,6 +20,7 @@ from django_d7verify.exceptions import ConfigurationError
 from django_d7verify.gateways import locmem
 from django_d7verify.models import Budget, DailyTotal, Event, OTPSession, Pin, Recipient
 from django_d7verify.models.recipients import ARRIVALS
+from django_d7verify.services import Figures
 from django_d7verify.words import Delivery, SessionStatus
 
 from .conftest import NUMBER
@@ -131,14 +133,44 @@ def test_a_day_is_one_of_utc(settings: Any):
     assert DailyTotal.objects.get().day == OLD.date() == date(2026, 2, 21)
 
 
-def test_codes_count_for_the_gateway_that_carried_them(settings: Any):
+def test_codes_count_for_the_gateway_that_carried_them_and_sessions_for_that_of_the_newest(
+    settings: Any,
+):
     gateway = settings.D7VERIFY["GATEWAYS"]["default"]
     settings.D7VERIFY = {"GATEWAYS": {"default": gateway, "other": gateway}}
-    send()
-    Pin.objects.update(gateway="other")
+    approved = send()
+    services.resend_otp(approved, now=OLD + timedelta(minutes=1))
+    Pin.objects.filter(generation=2).update(gateway="other")
+    approve(approved, now=OLD + timedelta(minutes=1))
+    before = services.get_statistics(now=OLD)
     services.prune(now=NOW)
-    totals = DailyTotal.objects.order_by("gateway").values_list("gateway", "sessions", "sent")
-    assert list(totals) == [("default", 1, 0), ("other", 0, 1)]
+    totals = DailyTotal.objects.order_by("gateway")
+    assert list(totals.values_list("gateway", "sessions", "approved", "sent")) == [
+        *[("default", 0, 0, 1), ("other", 1, 1, 1)]
+    ]
+    after = services.get_statistics(now=OLD)
+    for alias, figures in before.by_gateway.items():
+        assert after.by_gateway[alias] == replace(figures, seconds={})
+
+
+def test_numbers_for_tests_are_in_no_figures_and_no_total(settings: Any):
+    reviewer = "+12025550123"
+    settings.D7VERIFY = {
+        **settings.D7VERIFY,
+        "TEST_NUMBERS": {reviewer: {"CODE": "314159"}},
+    }
+    otp_id = send(reviewer)
+    services.resend_otp(otp_id, now=OLD + timedelta(minutes=1))
+    assert services.verify_otp(otp_id, "314159", now=OLD + timedelta(minutes=1)).approved
+    assert services.get_statistics(now=OLD).total == Figures()
+    assert services.prune(now=NOW)["sessions"] == 1
+    assert not DailyTotal.objects.exists()
+
+
+def test_a_message_of_which_its_provider_bills_no_part_was_sent_all_the_same():
+    send()
+    Pin.objects.update(parts=0, delivery=Delivery.UNDELIVERED)
+    assert services.get_statistics(now=OLD).total.sent == 1
 
 
 def test_pruning_again_adds_nothing_and_a_later_run_adds_to_the_same_row():

@@ -83,6 +83,10 @@ class PinQuerySet(models.QuerySet["Pin"]):
         )
         return self.filter(session=otp_id).annotate(answers=answers).order_by("-generation")
 
+    def not_of_tests(self) -> PinQuerySet:
+        """Without codes for ``TEST_NUMBERS``: of no part, and with no provider's name."""
+        return self.exclude(parts=0, reference="")
+
     def claim_queued(self, session: uuid.UUID, generation: int, **made: Any) -> bool:
         """Take a code that waits to be sent; *made* is what it became."""
         rows = self.filter(session=session, generation=generation, status=PinStatus.QUEUED)
@@ -172,7 +176,7 @@ class Pin(Row):
     delivery_at = models.DateTimeField(_("delivery reported"), null=True, blank=True)
     #: The provider's id of the message, beside the reference of the request.
     message_id = models.CharField(max_length=64, blank=True)
-    #: By our count, till the provider says.
+    #: By our count, till the provider says; 0 for a fixed code, of which nothing is sent.
     parts = models.PositiveSmallIntegerField(_("parts"), null=True, blank=True)
     #: In the account's currency, which no provider names.
     cost = models.DecimalField(_("cost"), max_digits=14, decimal_places=8, null=True, blank=True)

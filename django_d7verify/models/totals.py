@@ -15,7 +15,7 @@ class DailyTotal(models.Model):
     Figures of pruned and erased sessions, by the UTC day on which they began; of nobody.
 
     Beside the sessions that are still kept, never of them: sums over both are the whole. Codes
-    and their cost are of the gateway that carried them, all else of the session's own.
+    and their cost are of the gateway that carried them, all else of that of the newest.
     """
 
     day = models.DateField(_("day"))

@@ -13,7 +13,7 @@ from django.db.models import F, QuerySet, Value
 
 from django_d7verify.models import DailyTotal, OTPSession, Pin
 from django_d7verify.models.claims import big
-from django_d7verify.words import Delivery, PinStatus
+from django_d7verify.words import LEFT, Delivery
 
 Rows = TypeVar("Rows", bound=QuerySet[Any])
 #: Day, country, gateway, purpose.
@@ -22,11 +22,9 @@ _KEY_NAMES = ("day", "country", "gateway", "purpose")
 #: What is read of the rows to be removed: there may be millions.
 SESSION_COLUMNS = (
     *("created_at", "country", "gateway", "purpose"),
-    *("approved_at", "attempts", "decoy"),
+    *("approved_at", "attempts", "generation"),
 )
-#: Messages that left, or maybe did.
-_LEFT = (PinStatus.SENT, PinStatus.UNCERTAIN)
-_PIN_COLUMNS = ("status", "delivery", "parts", "cost")
+_PIN_COLUMNS = ("session_id", "generation", "gateway", "status", "delivery", "parts", "cost")
 
 
 def lock(rows: Rows) -> Rows:
@@ -44,23 +42,22 @@ def remove_sessions(sessions: Iterable[OTPSession]) -> None:
     kept = {session.otp_id: session for session in sessions}
     counts: defaultdict[_Key, Counter[str]] = defaultdict(Counter)
     costs: defaultdict[_Key, Decimal] = defaultdict(Decimal)
-    for session in kept.values():
-        if session.decoy:
-            continue  # Nobody's number: it would tell of messages that nobody was to get.
-        is_approved = session.approved_at is not None
-        counts[_make_key(session, session.gateway)].update(
-            sessions=1, approved=is_approved, wrong=session.attempts - is_approved
-        )
-    pins = Pin.objects.filter(session__in=kept, session__decoy=False)
-    for otp_id, gateway, *found in pins.values_list("session_id", "gateway", *_PIN_COLUMNS):
-        key = _make_key(kept[otp_id], gateway)
-        status, delivery, parts, cost = found
+    # Without nobody's numbers and those for tests: nobody was to get a message.
+    pins = Pin.objects.not_of_tests().filter(session__in=kept, session__decoy=False)
+    for pin in pins.only(*_PIN_COLUMNS):
+        session = kept[pin.session_id]
+        key = _make_key(session, pin.gateway)
+        if pin.generation == session.generation:
+            is_approved = session.approved_at is not None
+            counts[key].update(
+                sessions=1, approved=is_approved, wrong=session.attempts - is_approved
+            )
         counts[key].update(
-            sent=status in _LEFT,
-            delivered=delivery == Delivery.DELIVERED,
-            parts=parts or 0,
+            sent=pin.status in LEFT,
+            delivered=pin.delivery == Delivery.DELIVERED,
+            parts=pin.parts or 0,
         )
-        costs[key] += cost or 0
+        costs[key] += pin.cost or 0
     OTPSession.objects.filter(pk__in=kept).only("pk").delete()
     # Sorted, so that two who prune at once lock the rows in one order.
     for key in sorted(counts, key=str):

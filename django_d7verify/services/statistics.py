@@ -21,9 +21,8 @@ from django.db.models import Case, Count, F, FloatField, Func, IntegerField, Q, 
 from django.utils import timezone
 
 from django_d7verify.models import DailyTotal, Pin
-from django_d7verify.words import Delivery, PinStatus, SessionStatus
+from django_d7verify.words import LEFT, Delivery, SessionStatus
 
-_LEFT = (PinStatus.SENT, PinStatus.UNCERTAIN)
 #: From so many seconds on, times to verify are kept in steps of so many.
 _STEPS = ((300, 30), (60, 5))
 #: Codes are resent for so long at the most.
@@ -38,7 +37,7 @@ _KEPT_SECONDS = 100 * 86400
 class Figures:
     """Counts that can be added up."""
 
-    #: Sessions in which a code was asked for.
+    #: Sessions in which a code was asked for; decoys and those of ``TEST_NUMBERS`` left out.
     sessions: int = 0
     #: Messages that left, first codes and resent ones, and those that maybe left.
     sent: int = 0
@@ -205,7 +204,7 @@ def read_day(day: date, totals: Iterable[DailyTotal]) -> list[Cell]:
     )
     counted = rows.order_by().annotate(
         sessions=Count("pk", filter=newest),
-        sent=Count("pk", filter=Q(status__in=_LEFT)),
+        sent=Count("pk", filter=Q(status__in=LEFT)),
         delivered=Count("pk", filter=Q(delivery=Delivery.DELIVERED)),
         total_cost=Sum("cost"),
     )
@@ -244,7 +243,8 @@ def _make_figures(row: Mapping[str, Any]) -> Figures:
 def _find_pins(day: date) -> QuerySet[Any]:
     start = datetime.combine(day, time(), UTC)
     end = start + timedelta(days=1)
-    return Pin.objects.filter(
+    # Without numbers for tests: whoever knows the code needs no message.
+    return Pin.objects.not_of_tests().filter(
         session__created_at__gte=start,
         session__created_at__lt=end,
         # Nothing was ever to be sent to these, or approved.
