@@ -24,7 +24,9 @@ from django.utils import timezone
 
 from django_d7verify import services, signals
 from django_d7verify.emulator import Emulator
-from django_d7verify.exceptions import SessionClosed
+from django_d7verify.exceptions import GatewayUncertain, SessionClosed
+from django_d7verify.gateways.base import CodeMessage, Receipt
+from django_d7verify.gateways.messenger import MessengerSMSGateway
 from django_d7verify.models import Event, OTPSession, Pin
 from django_d7verify.words import Delivery, EventKind, PinStatus, SessionStatus
 
@@ -38,6 +40,7 @@ from .contract.wires import (
     serving,
     wait_for,
 )
+from .logging_in import deliver
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls(__name__)]
 
@@ -187,6 +190,47 @@ def test_messengers_values_mean_what_the_sites_table_says(
     services.send_otp(NUMBER)
     assert report(client, SMS, word) == 200
     assert get_delivery() == delivery
+
+
+class HastyGateway(MessengerSMSGateway):
+    """Its provider reports a message before it has answered for it."""
+
+    def send(self, message: CodeMessage) -> Receipt:
+        receipt = super().send(message)
+        services.record_report(self.alias, {"id": receipt.reference, "dlr": "delivered"})
+        return receipt
+
+
+@pytest.mark.parametrize("dispatcher", ["InlineDispatcher", "held"])
+def test_a_report_that_is_quicker_than_the_answer_is_kept_where_the_id_is_ours(
+    settings: Any, emulator: Emulator, dispatcher: str
+) -> None:
+    set_up(settings, emulator, SMS)
+    settings.D7VERIFY["GATEWAYS"]["default"]["BACKEND"] = f"{__name__}.HastyGateway"
+    if dispatcher == "held":
+        settings.D7VERIFY["DISPATCHER"] = "tests.logging_in.HeldDispatcher"
+    services.send_otp(NUMBER)
+    if dispatcher == "held":
+        assert not Pin.objects.get().reference
+        deliver()
+    pin = Pin.objects.get()
+    assert (pin.status, pin.delivery) == (PinStatus.SENT, Delivery.DELIVERED)
+    kinds = Event.objects.order_by("at", "pk").values_list("kind", flat=True)
+    assert sorted(kinds) == [EventKind.DELIVERY, EventKind.SENT]
+
+
+def test_a_report_on_a_message_whose_answer_was_lost_is_kept_where_the_id_is_ours(
+    settings: Any, emulator: Emulator, client: Client
+) -> None:
+    set_up(settings, emulator, SMS)
+    emulator.add_fault("cut_body", path=KINDS[SMS].send_path)
+    with pytest.raises(GatewayUncertain):
+        services.send_otp(NUMBER)
+    [call] = emulator.calls(KINDS[SMS].send_path)
+    assert call["body"]["dlrid"] == Pin.objects.get().reference  # type: ignore[index]
+    assert report(client, SMS, "delivered") == 200
+    pin = Pin.objects.get()
+    assert (pin.status, pin.delivery) == (PinStatus.UNCERTAIN, Delivery.DELIVERED)
 
 
 @pytest.mark.parametrize("secret", [SECRET, OLD_SECRET])

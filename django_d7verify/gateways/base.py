@@ -41,6 +41,8 @@ class CodeMessage:
     max_resends: int
     #: Host that the code is for; browsers then offer the code to that host's pages only.
     origin_host: str = ""
+    #: By ``Gateway.make_reference``, and stored already: reports may be quicker than the answer.
+    reference: str = ""
 
     @property
     def text(self) -> str:
@@ -119,6 +121,14 @@ class Gateway(ABC):
     def __init__(self, *, alias: str) -> None:
         self.alias = alias
         self.breaker = Breaker(alias)
+
+    def make_reference(self) -> str:
+        """
+        An id of ours for a message with a code of ours; "" where the provider makes its own.
+
+        Under it a report is known that comes before the answer, or in place of a lost one.
+        """
+        return ""
 
     @abstractmethod
     def send(self, message: CodeMessage) -> Receipt:

@@ -128,26 +128,33 @@ class MessengerSMSGateway(_MessengerGateway):
         self.conversion = conversion
         self.delivery_words = _TABLES[delivery_words]
 
+    def make_reference(self) -> str:
+        """The id that the message's delivery reports will carry, where there are any."""
+        return str(uuid.uuid4()) if self.get_report_url() else ""
+
     def send(self, message: CodeMessage) -> Receipt:
-        """As ``send_text``."""
-        return self.send_text(message.recipient, message.text)
+        """Send the text, under its reference if it has one."""
+        reference = message.reference or self.make_reference()
+        return self._send(message.recipient, message.text, reference)
+
+    def send_text(self, recipient: str, text: str) -> Receipt:
+        """Send the text, under a reference of its own."""
+        return self._send(recipient, text, self.make_reference())
 
     @sensitive_variables()
-    def send_text(self, recipient: str, text: str) -> Receipt:
-        """Send the text. The reference is the id that its delivery reports will carry."""
+    def _send(self, recipient: str, text: str, reference: str) -> Receipt:
         size = self.measure(text)
-        report_url = self.get_report_url()
-        dlrid = str(uuid.uuid4())
+        report_url = self.get_report_url() if reference else None
         sent = self.client.send_sms(
             receiver=recipient,
             smstext=text,
             sender=self.sender,
             conversion=self.conversion,
             dlruri=make_dlruri(report_url) if report_url else None,
-            dlrid=dlrid if report_url else None,
+            dlrid=reference if report_url else None,
         )
         return Receipt(
-            reference=dlrid if report_url else "",
+            reference=reference if report_url else "",
             parts=size.parts if size else None,
             answer=sent.answer,
         )

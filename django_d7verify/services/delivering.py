@@ -119,6 +119,7 @@ def _take(outgoing: Outgoing) -> bool:
         digest=pin.digest,
         code_length=pin.code_length,
         code_alphabet=pin.code_alphabet,
+        reference=pin.reference,
     )
 
 

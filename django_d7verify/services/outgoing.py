@@ -176,6 +176,7 @@ def make_code(outgoing: Outgoing) -> None:
         code = codes.make_code(pin.code_length, pin.code_alphabet)
     if code is not None:
         pin.digest = codes.make_digest(code, pin.make_binding(), secret=conf.SECRET_KEYS[0])
+        pin.reference = outgoing.gateway.make_reference()
     expiry_seconds = round((pin.expires_at - outgoing.now).total_seconds())
     content = render_content(
         rules.content,
@@ -196,4 +197,5 @@ def make_code(outgoing: Outgoing) -> None:
         resend_wait_seconds=conf.RESEND_WAIT_SECONDS,
         max_resends=rules.max_resends,
         origin_host=conf.ORIGIN_HOST,
+        reference=pin.reference,
     )
