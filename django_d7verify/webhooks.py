@@ -67,6 +67,8 @@ def _read_fields(request: HttpRequest) -> Mapping[str, str]:
     elif request.content_type == "application/json":
         fields = _read_json(request.body)
     else:
+        # Django reads no form that is said to be otherwise, and ids and words are ASCII anyway.
+        request.encoding = "utf-8"
         fields = request.POST.dict()
     return {name: value for name, value in fields.items() if _is_plain(value)}
 

@@ -42,7 +42,16 @@ def find_since(request: HttpRequest) -> datetime | None:
     return timezone.now() - timedelta(days=int(find_period(request)))
 
 
-class PeriodFilter(admin.SimpleListFilter):
+class _Filter(admin.SimpleListFilter):
+    """A filter by a word."""
+
+    def value(self) -> str | None:
+        """What is chosen; nothing that is no word, as a NUL, which PostgreSQL refuses."""
+        chosen = super().value() or ""
+        return chosen if chosen and chosen.isprintable() else None
+
+
+class PeriodFilter(_Filter):
     """How far back. No further: only a search, by an index, looks at all times."""
 
     title = _("created")
@@ -69,7 +78,7 @@ class PeriodFilter(admin.SimpleListFilter):
         return queryset.filter(created_at__gte=since) if since else queryset
 
 
-class StatusFilter(admin.SimpleListFilter):
+class StatusFilter(_Filter):
     """The status, with the clock looked at."""
 
     title = _("status")
@@ -87,7 +96,7 @@ class StatusFilter(admin.SimpleListFilter):
         return queryset.of_status(SessionStatus(chosen), now=timezone.now())
 
 
-class _ColumnFilter(admin.SimpleListFilter):
+class _ColumnFilter(_Filter):
     """One column of the session, by what is known without looking."""
 
     @abstractmethod
@@ -96,8 +105,7 @@ class _ColumnFilter(admin.SimpleListFilter):
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         """What there is to choose, and what is chosen already, as from an old bookmark."""
-        chosen = request.GET.get(str(self.parameter_name), "")
-        values = {*self.find_values(), chosen} - {""}
+        values = {*self.find_values(), self.value() or ""} - {""}
         return [(value, value) for value in sorted(values)]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
@@ -141,7 +149,7 @@ class CountryFilter(_ColumnFilter):
         return set(newest.values_list("country", flat=True))
 
 
-class DeliveryFilter(admin.SimpleListFilter):
+class DeliveryFilter(_Filter):
     """What the network said of the newest code."""
 
     title = _("delivery")
@@ -164,7 +172,7 @@ class DeliveryFilter(admin.SimpleListFilter):
         return queryset.filter(Exists(newest.filter(created_at__gte=since) if since else newest))
 
 
-class StandingFilter(admin.SimpleListFilter):
+class StandingFilter(_Filter):
     """Numbers that something is the matter with."""
 
     title = _("standing")

@@ -6,8 +6,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.views.main import ChangeList
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.core.paginator import Paginator
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
@@ -71,9 +72,18 @@ class ReadOnlyAdmin(_Admin):
         self, request: HttpRequest, queryset: QuerySet[Any, Any], *args: Any, **kwargs: Any
     ) -> Any:
         """Act on the rows that were looked at, never on all of a table."""
-        if request.POST.get("select_across") == "1":
+        keys = request.POST.getlist(ACTION_CHECKBOX_NAME)
+        if request.POST.get("select_across") == "1" or not all(map(self._is_key, keys)):
             raise PermissionDenied
         return super().response_action(request, queryset, *args, **kwargs)
+
+    def _is_key(self, text: str) -> bool:
+        """Whether *text* could be a row's key: Django answers any other with a 500."""
+        try:
+            self.opts.pk.clean(text, None)
+        except ValidationError:
+            return False
+        return True
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         """The list that counts once."""

@@ -44,6 +44,8 @@ class Page(View):
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         """Answer with the pages' headers; a form that is not from here is led to the newest one."""
+        # So is every form; to one that is said to be otherwise Django has a 500 where DEBUG is off.
+        request.encoding = "utf-8"
         check = _CsrfCheck(lambda _request: HttpResponse())
         check.process_request(request)
         if check.process_view(request, super().dispatch, (), {}) is None:
