@@ -29,6 +29,10 @@ from .words import GatewayReason, LimitName, Requester
 
 logger = logging.getLogger("django_d7verify")
 
+#: The largest body that the API and delivery reports need, and more.
+MAX_BODY_BYTES = 16 * 1024
+#: Python refuses to read numbers of thousands of digits.
+_LENGTH_DIGITS = 10
 _USER_AGENT_LENGTH = 200
 _LANGUAGE_LENGTH = 16
 _CACHE_DOWN = {"event": "edge_cache_down"}
@@ -59,6 +63,14 @@ def get_client_address(request: HttpRequest) -> str:
     hops = request.headers.get("X-Forwarded-For", "").split(",")
     forwarded = _parse_address(hops[-count]) if len(hops) >= count else ""
     return forwarded or remote
+
+
+def read_length(request: HttpRequest) -> int | None:
+    """Bytes that the body is said to have, or as many as are too many; None for no number."""
+    text = request.META.get("CONTENT_LENGTH") or "0"
+    if not (text.isascii() and text.isdecimal()):
+        return None
+    return int(text.lstrip("0")[:_LENGTH_DIGITS] or "0")
 
 
 def claim_send(request: HttpRequest) -> None:

@@ -19,13 +19,10 @@ from django.urls import path
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.debug import sensitive_variables
 
-from . import services
+from . import edge, services
 from .conf import conf
 from .exceptions import DEFAULT_RETRY_AFTER_SECONDS
 
-_MAX_BODY_BYTES = 16 * 1024
-#: Digits of a length that is looked at: Python refuses to read thousands of them.
-_LONGEST_LENGTH = 9
 _LONGEST_VALUE = 200
 
 
@@ -39,7 +36,8 @@ def receive_report(request: HttpRequest, alias: str, secret: str) -> HttpRespons
         return HttpResponseNotFound()
     if request.method != method:
         return HttpResponseNotAllowed([method])
-    if not _is_small(request):
+    length = edge.read_length(request)
+    if length is None or length > edge.MAX_BODY_BYTES:
         return HttpResponse(status=413)
     try:
         services.record_report(alias, _read_fields(request))
@@ -52,12 +50,6 @@ def receive_report(request: HttpRequest, alias: str, secret: str) -> HttpRespons
 def _is_secret(secret: str) -> bool:
     given = secret.encode()
     return any([compare_digest(given, known.encode()) for known in conf.REPORT_SECRETS])  # noqa: C419 - all are compared
-
-
-def _is_small(request: HttpRequest) -> bool:
-    length = str(request.META.get("CONTENT_LENGTH") or "0")
-    is_number = length.isdecimal() and len(length) <= _LONGEST_LENGTH
-    return is_number and int(length) <= _MAX_BODY_BYTES
 
 
 def _read_fields(request: HttpRequest) -> Mapping[str, str]:

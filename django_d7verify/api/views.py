@@ -24,9 +24,6 @@ from .errors import PayloadTooLarge, make_error_response, make_wrong_code_respon
 from .parsers import StrictFormParser, StrictJSONParser, StrictMultiPartParser
 from .serializers import SendInput, SessionInput, VerifyInput
 
-_MAX_BODY_BYTES = 16 * 1024
-_MOST_LENGTH_DIGITS = 18
-
 
 class OTPView(APIView):
     """
@@ -51,11 +48,10 @@ class OTPView(APIView):
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Refuse a body that is larger than any of ours before it is read."""
         super().initial(request, *args, **kwargs)
-        length = str(request.META.get("CONTENT_LENGTH") or "0")
-        if not length.isdecimal():
+        length = edge.read_length(request._request)
+        if length is None:
             raise ParseError
-        # Not int(): thousands of digits are an error of its own there.
-        if len(length) > _MOST_LENGTH_DIGITS or int(length) > _MAX_BODY_BYTES:
+        if length > edge.MAX_BODY_BYTES:
             raise PayloadTooLarge
 
     def handle_exception(self, exc: Exception) -> Response:
