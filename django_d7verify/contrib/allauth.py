@@ -46,10 +46,6 @@ class PhoneRefused(RateLimited, ImmediateHttpResponse):
     """
 
 
-class PhoneUnavailable(ImmediateHttpResponse):
-    """Not sent, or not bound: the error's text in place of the page, 503 or 400."""
-
-
 class PhoneAdapterMixin:
     """Stands before ``DefaultAccountAdapter``; needs ``ACCOUNT_ADAPTER`` to name the class."""
 
@@ -117,23 +113,23 @@ class PhoneAdapterMixin:
         otp_id, code = self.request.session.pop(_SENT, ("", ""))
         self.request.session.pop(_PENDING, None)
         is_known = get_phone_store().find_number(user) == phone
+        requester = edge.make_requester(self.request)
         try:
-            result = services.verify_otp(
-                otp_id, code, purpose=CHANGE_PHONE, requester=edge.make_requester(self.request)
-            )
-            if result.otp.recipient != phone:
+            otp = services.verify_otp(otp_id, code, purpose=CHANGE_PHONE, requester=requester).otp
+            if otp.recipient != phone:
                 raise SessionClosed
             if not is_known:
-                services.bind_number(result.otp, user=user)
+                services.bind_number(otp, user=user, requester=requester)
         except D7VerifyError as error:
             if not is_known:
                 raise self._refuse(error) from None
 
     def _refuse(self, error: D7VerifyError) -> ImmediateHttpResponse:
+        """What stands in place of the page: 429, 503 or 400, and why."""
         if isinstance(error, Throttled | LockedOut):
             response = respond_429(self.request)
             response.headers["Retry-After"] = str(error.retry_after_seconds)
             return PhoneRefused(response)
         status = 503 if isinstance(error, GatewayError) else 400
         text = ERROR_TEXTS[error.text_code]
-        return PhoneUnavailable(HttpResponse(text, "text/plain; charset=utf-8", status))
+        return ImmediateHttpResponse(HttpResponse(text, "text/plain; charset=utf-8", status))
