@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 import django_d7verify
+from django_d7verify import clients
 
 PACKAGE = Path(django_d7verify.__file__).parent
 #: Rows of modules; a row imports rows above it only.
@@ -152,3 +154,11 @@ def test_modules_have_at_most_400_lines_and_functions_50() -> None:
                     else (node.body[1].lineno if len(node.body) > 1 else node.end_lineno)
                 )
                 assert (node.end_lineno or 0) - (start or 0) < 50, f"{path.name}: {node.name}"
+
+
+def test_every_section_that_a_fact_is_cited_from_is_named_with_its_source() -> None:
+    named = clients.__doc__ or ""
+    for path in MODULES:
+        for section in re.findall(r"gateway-apis ([A-H](?:\.\d+)?)", path.read_text()):
+            letter = section[0]
+            assert re.search(rf"^    .*\b({re.escape(section)}|{letter})\b", named, re.M), section
