@@ -232,9 +232,7 @@ def _mark_sent(outgoing: Outgoing, receipt: Receipt) -> None:
 
 def _mark_uncertain(outgoing: Outgoing, error: GatewayUncertain) -> None:
     Pin.objects.mark_uncertain(outgoing.pin.session_id, outgoing.pin.generation)
-    outgoing.make_event(EventKind.SEND_UNCERTAIN, reason=error.reason, answer=error.answer).save(
-        force_insert=True
-    )
+    outgoing.make_event(EventKind.SEND_UNCERTAIN, reason=error.reason, answer=error.answer).insert()
 
 
 def _mark_failure(outgoing: Outgoing, error: GatewayError | ConfigurationError) -> None:

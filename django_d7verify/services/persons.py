@@ -120,7 +120,7 @@ def _erase(number: str, by: Any, now: datetime) -> dict[str, int]:
         row.delete()
         if row.stopped_at:
             Recipient(number=number, stopped_at=row.stopped_at).save(force_insert=True)
-    Event(by=by, kind=EventKind.ERASED, at=now, answer=f"number {make_erased_digest(number)}").save(
-        force_insert=True
-    )
+    Event(
+        by=by, kind=EventKind.ERASED, at=now, answer=f"number {make_erased_digest(number)}"
+    ).insert()
     return {"sessions": len(kept), "events": events, "phone_numbers": bound}
