@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -25,6 +27,9 @@ class PhoneNumber(models.Model):
         conf.user_model, models.CASCADE, null=True, blank=True, related_name="+", editable=False
     )
     verified_at = models.DateTimeField(_("verified"))
+
+    # What Django adds, for type checkers that do not know it.
+    primary_of_id: Any
 
     objects = PrimaryManager()
 

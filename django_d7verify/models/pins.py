@@ -183,6 +183,8 @@ class Pin(Row):
 
     #: Attempts of its session that were answered, where it was read by ``of_session``.
     answered: int
+    # What Django adds, for type checkers that do not know it.
+    session_id: uuid.UUID
 
     objects = PrimaryManager.from_queryset(PinQuerySet)()
 
@@ -243,6 +245,10 @@ class Event(Row):
     #: The provider's words, scrubbed of numbers.
     answer = models.TextField(_("provider's answer"), blank=True)
     address = models.CharField(_("address"), max_length=45, blank=True)
+
+    # What Django adds, for type checkers that do not know it.
+    session_id: uuid.UUID | None
+    recipient_id: str | None
 
     objects = PrimaryManager()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.db import models
 from django.db.models import F, Q
@@ -17,6 +17,11 @@ from django_d7verify.words import Requester, SessionStatus
 from .primary import PrimaryManager
 from .recipients import Recipient
 from .statements import Row, written_once
+
+if TYPE_CHECKING:
+    from django.db.models.fields.related_descriptors import RelatedManager
+
+    from .pins import Event, Pin
 
 
 class OTPSessionQuerySet(models.QuerySet["OTPSession"]):
@@ -207,6 +212,12 @@ class OTPSession(Row):
     address = models.CharField(_("address"), max_length=45, blank=True)
     user_agent = models.CharField(_("user agent"), max_length=200, blank=True)
     language = models.CharField(_("language"), max_length=16, blank=True)
+
+    # What Django adds, for type checkers that do not know it.
+    recipient_id: str
+    user_id: Any
+    pins: RelatedManager[Pin]
+    events: RelatedManager[Event]
 
     objects = PrimaryManager.from_queryset(OTPSessionQuerySet)()
 
