@@ -82,6 +82,7 @@ style: $(VENV)/.installed-lint
 
 types: $(VENV)/.installed-lint
 	$(PY) -m mypy
+	$(VENV)/bin/pyright --pythonpath $(PY)
 
 # A site's own code over the app, strict, as two type checkers see it.
 types-user: $(VENV)/.installed-lint

@@ -99,7 +99,7 @@ class ModelPhoneStore(PhoneStore):
     @sensitive_variables()
     def create_user(self, number: str, *, now: datetime) -> Any:
         """By the manager's ``create_user``, named by a UUID: a number is no public name."""
-        users = get_user_model()
+        users: Any = get_user_model()
         with _transaction():
             user = users._default_manager.create_user(**{users.USERNAME_FIELD: uuid.uuid4().hex})
             _insert(user, number, now)

@@ -130,7 +130,8 @@ class NumberAdmin(ReadOnlyAdmin):
 
 def may(request: HttpRequest, permission: str) -> bool:
     """Whether the viewer has *permission*, one of the app's."""
-    return request.user.has_perm(f"django_d7verify.{permission}")
+    viewer: Any = request.user
+    return bool(viewer.has_perm(f"django_d7verify.{permission}"))
 
 
 def show_number(request: HttpRequest, number: str) -> str:

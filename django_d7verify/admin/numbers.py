@@ -59,8 +59,9 @@ class PhoneNumberAdmin(NumberAdmin):
         try:
             number = services.parse_recipient(search_term).number
         except InvalidRecipient:
-            name = get_user_model().USERNAME_FIELD
-            return queryset.filter(**{f"user__{name}": search_term}), False
+            users: Any = get_user_model()
+            named = {f"user__{users.USERNAME_FIELD}": search_term}
+            return queryset.filter(**named), False
         return queryset.filter(number=number), False
 
     @transaction.non_atomic_requests

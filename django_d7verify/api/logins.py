@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
 
 from django.middleware.csrf import get_token
 from django.views.decorators.debug import sensitive_variables
 from rest_framework import status
-from rest_framework.authentication import SessionAuthentication
+from rest_framework.authentication import BaseAuthentication, SessionAuthentication
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -23,7 +23,7 @@ class LoginSendView(OTPView):
     """``POST {"recipient"}``: send a code, if the number is a user's."""
 
     serializer_class = LoginInput
-    authentication_classes: list[Any] = []
+    authentication_classes: Sequence[type[BaseAuthentication]] = ()
 
     @sensitive_variables()
     def post(self, request: Request) -> Response:
@@ -41,7 +41,7 @@ class LoginVerifyView(OTPView):
     """``POST {"otp_id", "otp_code"}``: log in."""
 
     serializer_class = VerifyInput
-    authentication_classes: list[Any] = []
+    authentication_classes: Sequence[type[BaseAuthentication]] = ()
 
     @sensitive_variables()
     def post(self, request: Request) -> Response:

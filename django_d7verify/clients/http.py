@@ -26,7 +26,7 @@ import time
 from collections.abc import Collection, Iterable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 import requests
@@ -287,7 +287,8 @@ class _TimedResponse(http.client.HTTPResponse):
 
     def __init__(self, sock: socket.socket, debuglevel: int = 0, method: str | None = None) -> None:
         super().__init__(sock, debuglevel, method)
-        untimed, self.fp = self.fp, io.BufferedReader(_TimedStream(sock))
+        untimed = self.fp
+        self.fp = io.BufferedReader(_TimedStream(sock))
         untimed.close()
 
 
@@ -339,7 +340,8 @@ class _WatchedConnection(HTTPConnection):
         exchange = _current_exchange.get()
         if self.sock is None:
             self.connect()
-        self.sock.settimeout(exchange.cut(exchange.read_seconds))
+        sock: Any = self.sock
+        sock.settimeout(exchange.cut(exchange.read_seconds))
         self.used_at = time.monotonic()
         exchange.left = True
         super().send(data)
@@ -352,7 +354,8 @@ class _WatchedTLSConnection(_WatchedConnection, HTTPSConnection):
 class _WatchedPool(HTTPConnectionPool):
     """Connections to one host; those idle for too long are opened anew."""
 
-    ConnectionCls = _WatchedConnection
+    # The protocol that urllib3 declares its own classes do not fit either.
+    ConnectionCls = _WatchedConnection  # pyright: ignore[reportAssignmentType]
 
     def _get_conn(self, timeout: float | None = None) -> BaseHTTPConnection:
         connection = super()._get_conn(timeout)

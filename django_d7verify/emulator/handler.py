@@ -30,7 +30,7 @@ class Handler(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
     #: Seconds until a silent client is let go.
     timeout = 120
-    server: Server
+    server: Server  # pyright: ignore[reportIncompatibleVariableOverride]
 
     def setup(self) -> None:
         """Begin: make the connection known, so that the server can close it."""

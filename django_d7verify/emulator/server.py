@@ -25,12 +25,15 @@ class Application(Protocol):
 
     def find_fault(self, path: str) -> Fault | None:
         """The fault of the next call to *path*, counted as used."""
+        ...
 
     def answer(self, request: Request) -> Response:
         """Do what *request* asks and answer it."""
+        ...
 
     def answer_with_fault(self, request: Request, fault: Fault) -> Response:
         """The same, as *fault* has it."""
+        ...
 
     def record_cut(self, method: str, path: str) -> None:
         """Note a request that was cut before it was read."""

@@ -12,7 +12,7 @@ def find_user(username: str | None) -> Any:
     """The user of that name; None without one. Raises ``CommandError``."""
     if username is None:
         return None
-    users = get_user_model()
+    users: Any = get_user_model()
     try:
         return users.objects.get_by_natural_key(username)
     except users.DoesNotExist:

@@ -71,7 +71,8 @@ def _make_key(session: OTPSession, gateway: str) -> _Key:
 def _add_to_total(key: Mapping[str, object], counts: Mapping[str, int], cost: Decimal) -> None:
     rows = DailyTotal.objects.filter(**key)
     changes: dict[str, Any] = {name: F(name) + big(number) for name, number in counts.items()}
-    changes["cost"] = F("cost") + Value(cost, output_field=DailyTotal._meta.get_field("cost"))
+    column: Any = DailyTotal._meta.get_field("cost")
+    changes["cost"] = F("cost") + Value(cost, output_field=column)
     if not rows.update(**changes):
         DailyTotal.objects.bulk_create([DailyTotal(**key)], ignore_conflicts=True)
         rows.update(**changes)

@@ -195,7 +195,7 @@ def read_day(day: date, totals: Iterable[DailyTotal]) -> list[Cell]:
     # A session is counted with its newest code, and by how long its person took.
     newest = Q(generation=F("session__generation"))
     approved = newest & Q(session__status=SessionStatus.APPROVED)
-    took = _Seconds("session__approved_at", "session__created_at")
+    took = _Seconds("session__approved_at", "session__created_at", output_field=IntegerField())
     rows = _find_pins(day).values(
         "session__purpose",
         "session__country",
@@ -265,7 +265,6 @@ class _Seconds(Func):
     arity = 2
     arg_joiner = " - "
     template = "CAST(FLOOR(EXTRACT(EPOCH FROM (%(expressions)s))) AS integer)"
-    output_field = IntegerField()
 
     def as_mysql(self, compiler: Any, connection: Any, **context: Any) -> Any:
         template = "-TIMESTAMPDIFF(SECOND, %(expressions)s)"

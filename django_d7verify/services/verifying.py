@@ -148,6 +148,7 @@ def _find_made(pins: list[Pin]) -> Pin | None:
 
 @sensitive_variables()
 def _parse(code: str, pins: list[Pin]) -> str:
+    problem = ""
     for pin in pins:
         try:
             return codes.parse_code(code, length=pin.code_length, alphabet=pin.code_alphabet)

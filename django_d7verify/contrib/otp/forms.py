@@ -29,6 +29,8 @@ from .models import PhoneDevice
 class PhoneFormMixin(OTPAuthenticationFormMixin):
     """Stands before a form of django-otp, or one made of its mixin."""
 
+    cleaned_data: dict[str, Any]
+
     @sensitive_variables()
     def clean_otp(self, user: Any) -> None:
         """
@@ -37,7 +39,7 @@ class PhoneFormMixin(OTPAuthenticationFormMixin):
         Raises ``ConfigurationError`` inside a transaction of the site, such as that of
         ``ATOMIC_REQUESTS``.
         """
-        device = self._find_phone(user) if user is not None else None
+        device = self._find_phone(user)
         if device is None:
             super().clean_otp(user)
             return
@@ -50,6 +52,8 @@ class PhoneFormMixin(OTPAuthenticationFormMixin):
                 self._update_form(user)
 
     def _find_phone(self, user: Any) -> PhoneDevice | None:
+        if user is None:
+            return None
         device_id = self.cleaned_data.get("otp_device")
         if device_id:
             device = Device.from_persistent_id(device_id)

@@ -51,9 +51,12 @@ class PhoneDevice(Device):
     primary_of = models.ForeignKey(conf.user_model, models.DO_NOTHING, null=True, related_name="+")
     number = models.CharField(max_length=16)
 
+    # What Django adds, for type checkers that do not know it.
+    user_id: Any
+
     objects = PhoneDeviceManager()
 
-    class Meta:
+    class Meta(Device.Meta):
         managed = False
         db_table = PhoneNumber._meta.db_table
         default_permissions = ()
