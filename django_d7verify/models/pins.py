@@ -188,7 +188,7 @@ class Pin(Row):
 
     objects = PrimaryManager.from_queryset(PinQuerySet)()
 
-    class Meta:
+    class Meta(Row.Meta):
         verbose_name = _("pin")
         verbose_name_plural = _("pins")
         default_permissions = []
@@ -252,7 +252,7 @@ class Event(Row):
 
     objects = PrimaryManager()
 
-    class Meta:
+    class Meta(Row.Meta):
         verbose_name = _("event")
         verbose_name_plural = _("events")
         default_permissions = []

@@ -221,7 +221,7 @@ class OTPSession(Row):
 
     objects = PrimaryManager.from_queryset(OTPSessionQuerySet)()
 
-    class Meta:
+    class Meta(Row.Meta):
         verbose_name = _("OTP session")
         verbose_name_plural = _("OTP sessions")
         default_permissions = ["view"]
