@@ -8,6 +8,7 @@ and every error code is described, and answers link to the calls that take their
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import deepcopy
 from typing import Any, ClassVar
 
 from drf_spectacular.extensions import (
@@ -127,8 +128,8 @@ class ShapeSchema(OpenApiSerializerExtension):
     match_subclasses = True
 
     def map_serializer(self, auto_schema: Any, direction: Any) -> dict[str, Any]:
-        """The component."""
-        return dict(self.target.shape)
+        """The component; a copy, as drf-spectacular puts names in the place of its choices."""
+        return deepcopy(self.target.shape)
 
 
 class OtpIdFieldSchema(OpenApiSerializerFieldExtension):

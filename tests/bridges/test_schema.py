@@ -59,6 +59,11 @@ def test_every_call_is_described_with_what_goes_in_and_what_comes_out(schema: di
             assert answer["content"]["application/json"]["schema"], (path, status)
 
 
+def test_a_process_answers_the_same_schema_each_time(schema: dict[str, Any]):
+    for _ in range(2):
+        assert Client().get("/api/schema/?format=json").json() == schema
+
+
 def test_every_error_code_is_described(schema: dict[str, Any]):
     said = " ".join(
         answer["description"]
