@@ -46,7 +46,7 @@ class BudgetAdmin(ReadOnlyAdmin):
     @admin.display(description=_("state"))
     def state(self, budget: Budget) -> SafeString:
         """Whether it gives another code, and when."""
-        wait = services.read_guard(budget).wait_seconds
+        wait = services.read_budget(budget).wait_seconds
         if not wait:
             return make_badge(_("Room"), "good")
         return make_badge(_("Used up for %s") % say_duration(wait), "bad")
@@ -56,7 +56,7 @@ class BudgetAdmin(ReadOnlyAdmin):
         """Send there again, till it is used up again."""
         done = 0
         for budget in budgets:
-            if services.lift_guard(budget.scope, by=request.user):
+            if services.lift_budget(budget.scope, by=request.user):
                 self.log_change(request, budget, "Lifted.")
                 done += 1
         text = ngettext("%d budget was lifted.", "%d budgets were lifted.", done)
@@ -64,7 +64,7 @@ class BudgetAdmin(ReadOnlyAdmin):
 
 
 def _say_used(budget: Budget, column: str) -> str:
-    used = services.read_guard(budget).used.get(column)
+    used = services.read_budget(budget).used.get(column)
     if used is None:
         return NOTHING
     return str(_("%(used)s of %(count)s")) % {"used": localize(used[0]), "count": localize(used[1])}

@@ -48,7 +48,7 @@ from .lists import (
     may,
 )
 from .searching import search_sessions
-from .stories import make_story
+from .stories import read_story
 from .timeline import say_reason
 
 logger = logging.getLogger("django_d7verify")
@@ -194,7 +194,7 @@ class OTPSessionAdmin(NumberAdmin):
             return self._say_missing(request)
         now = timezone.now()
         status = session.status_at(now)
-        story = make_story(request, session, now=now)
+        story = read_story(request, session, now=now)
         context = {
             **self.admin_site.each_context(request),
             **story,
@@ -247,7 +247,7 @@ class OTPSessionAdmin(NumberAdmin):
         if not may(request, "view_statistics"):
             raise PermissionDenied
         days = statistics.read_window(request.GET.get("days"))
-        return self._show(request, "statistics", _t("Statistics"), statistics.make_context(days))
+        return self._show(request, "statistics", _t("Statistics"), statistics.read_context(days))
 
     def balances_view(self, request: HttpRequest) -> HttpResponse:
         """A button; and what the providers answered, once it was pressed."""

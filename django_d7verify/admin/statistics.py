@@ -44,8 +44,8 @@ def read_window(text: str | None) -> int:
     return next((days for days in WINDOWS if str(days) == text), DEFAULT_WINDOW)
 
 
-def make_context(days: int) -> dict[str, Any]:
-    """What the page shows of the last *days* days. Reads the figures."""
+def read_context(days: int) -> dict[str, Any]:
+    """What the page shows of the last *days* days."""
     statistics = get_statistics(days=days, within_seconds=_WITHIN_SECONDS)
     total = statistics.total
     return {

@@ -24,7 +24,7 @@ _PIN_TONES = {
 }
 
 
-def make_story(request: HttpRequest, session: OTPSession, *, now: datetime) -> dict[str, Any]:
+def read_story(request: HttpRequest, session: OTPSession, *, now: datetime) -> dict[str, Any]:
     """What the page of *session* shows: five SELECTs, each by an index."""
     recipient = session.recipient
     events = session.events.select_related("by").order_by("at", "pk")

@@ -2,8 +2,9 @@
 What a site calls. The only writer of the app's state.
 
 Every function takes plain values, and ``now`` (aware, UTC; the clock by default). Each change is
-committed when it returns or raises, so none may be called inside a transaction of the caller
-(``ConfigurationError``). ``OperationalError`` comes through where the database stays busy.
+committed when it returns or raises, so but for those that say otherwise none may be called inside a
+transaction of the caller (``ConfigurationError``). ``OperationalError`` comes through where the
+database stays busy.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from .blacklists import (
     pull_blacklist,
     push_blacklist,
 )
+from .budgets import BudgetUse, lift_budget, read_budget
 from .deliveries import (
     find_report_method,
     poll_deliveries,
@@ -24,7 +26,6 @@ from .deliveries import (
 )
 from .delivering import deliver_otp
 from .doctor import Finding, examine
-from .guards import Guard, lift_guard, read_guard
 from .logins import LoginResult, send_login_otp, verify_login
 from .numbers import (
     bind_number,
@@ -46,10 +47,10 @@ __all__ = [
     "OTP",
     "Balance",
     "BlacklistComparison",
+    "BudgetUse",
     "Cell",
     "Figures",
     "Finding",
-    "Guard",
     "LoginResult",
     "Statistics",
     "VerifyResult",
@@ -68,14 +69,14 @@ __all__ = [
     "get_otp",
     "get_statistics",
     "is_verified",
-    "lift_guard",
+    "lift_budget",
     "make_verification_token",
     "parse_recipient",
     "poll_deliveries",
     "prune",
     "pull_blacklist",
     "push_blacklist",
-    "read_guard",
+    "read_budget",
     "record_delivery",
     "record_report",
     "refresh_delivery",

@@ -28,7 +28,7 @@ from django_d7verify.words import CHANGE_PHONE, LOGIN, SECOND_FACTOR
 
 from . import second_factor
 from .flows import Flow
-from .sessions import is_mark, make_mark, remember_number
+from .sessions import is_mark, read_mark, remember_number
 
 #: Purposes whose codes do something else.
 _ELSEWHERE = {LOGIN, CHANGE_PHONE}
@@ -151,7 +151,7 @@ class _OwnErrand(Errand):
 
     def note_number(self, request: HttpRequest, flow: Flow) -> None:
         """Remember which number the user has now: the code is good only while they have it."""
-        flow.remember(number=make_mark(request.user))
+        flow.remember(number=read_mark(request.user))
 
     def check_number(self, request: HttpRequest, flow: Flow) -> None:
         """Raise ``SessionClosed`` where it is another by now, or was none: that is not proven."""
@@ -202,7 +202,7 @@ class SecondFactor(_OwnErrand):
     def finish(self, request: HttpRequest, flow: Flow, result: VerifyResult) -> str:
         """Remember the proof, of the number that the user still has."""
         self.check_number(request, flow)
-        second_factor.mark_proven(request, self.get_purpose(flow))
+        second_factor.remember_proof(request, self.get_purpose(flow))
         return flow.end() or reverse("d7verify:done")
 
 
@@ -247,7 +247,7 @@ class ChangeNumber(_OwnErrand):
         self.check_number(request, flow)
         services.bind_number(result.otp, user=request.user, requester=edge.make_requester(request))
         remember_number(request)
-        second_factor.mark_proven(request, SECOND_FACTOR)
+        second_factor.remember_proof(request, SECOND_FACTOR)
         return flow.end() or reverse("d7verify:change_done")
 
 

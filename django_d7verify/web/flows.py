@@ -60,7 +60,7 @@ class Flow:
         """Remember the query's ``next``, if it is an address of this site; forget another."""
         if "next" not in self._request.GET:
             return
-        self.remember(next=get_safe_url(self._request, self._request.GET["next"]))
+        self.remember(next=find_safe_url(self._request, self._request.GET["next"]))
 
     def leave_note(self, note: str) -> None:
         """Have the next page say *note*, a word of ``notes``."""
@@ -81,7 +81,7 @@ class Flow:
         self._request.session[self._key] = {**self._values, **values}
 
 
-def get_safe_url(request: HttpRequest, url: str) -> str:
+def find_safe_url(request: HttpRequest, url: str) -> str:
     """*url* if it is one of this site, else ""."""
     is_safe = len(url) <= _MAX_NEXT_LENGTH and url_has_allowed_host_and_scheme(
         url, allowed_hosts={request.get_host()}, require_https=request.is_secure()

@@ -21,9 +21,9 @@ from django.utils import timezone
 from django_d7verify.conf import conf
 from django_d7verify.words import SECOND_FACTOR
 
-from .flows import get_safe_url
+from .flows import find_safe_url
 from .headers import add_headers
-from .sessions import is_mark, make_mark
+from .sessions import is_mark, read_mark
 
 _KEY = "d7verify.proofs"
 _SAFE = {"GET", "HEAD", "OPTIONS", "TRACE"}
@@ -86,7 +86,7 @@ def find_refusal(
         return HttpResponseRedirect(_make_url(request.get_full_path(), purpose))
     # The body of a form cannot be led through another page; the page it stands on can be gone
     # back to.
-    came_from = get_safe_url(request, request.headers.get("Referer", ""))
+    came_from = find_safe_url(request, request.headers.get("Referer", ""))
     url = _make_url(came_from or request.get_full_path(), purpose)
     template = "d7verify/second_factor_needed.html"
     return add_headers(render(request, template, {"second_factor_url": url}, status=403))
@@ -103,9 +103,9 @@ def is_proven(request: HttpRequest, *, within_seconds: int | None, purpose: str)
     return bool(0 <= age < seconds) and is_mark(mark, request.user)
 
 
-def mark_proven(request: HttpRequest, purpose: str) -> None:
+def remember_proof(request: HttpRequest, purpose: str) -> None:
     """Remember that the signed-in user has just proven the number that they have now."""
-    proof = [timezone.now().timestamp(), make_mark(request.user)]
+    proof = [timezone.now().timestamp(), read_mark(request.user)]
     request.session[_KEY] = {**request.session.get(_KEY, {}), purpose: proof}
 
 

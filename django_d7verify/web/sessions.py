@@ -45,20 +45,20 @@ def end_sessions(get_response: GetResponse) -> GetResponse:
 
 def remember_number(request: HttpRequest) -> None:
     """Let this session live on with the number that its user has now."""
-    request.session[_KEY] = make_mark(request.user)
+    request.session[_KEY] = read_mark(request.user)
 
 
-def make_mark(user: Any) -> str:
+def read_mark(user: Any) -> str:
     """What stands for *user*'s number in a session, where the number itself must not be kept."""
-    return _make_marks(user)[0]
+    return _read_marks(user)[0]
 
 
 def is_mark(mark: str, user: Any) -> bool:
     """Whether *mark* was made of the number that *user* has now, under any key of Django's."""
-    return any(constant_time_compare(mark, made) for made in _make_marks(user))
+    return any(constant_time_compare(mark, made) for made in _read_marks(user))
 
 
-def _make_marks(user: Any) -> list[str]:
+def _read_marks(user: Any) -> list[str]:
     text = f"{user.pk}|{get_phone_store().find_number(user)}"
     return [
         salted_hmac(_KEY, text, secret=secret, algorithm="sha256").hexdigest()

@@ -194,9 +194,9 @@ def test_a_budget_that_is_used_up_is_lifted_and_codes_are_sent_again(
 
 
 def test_lifting_a_budget_of_which_nothing_is_taken_changes_nothing(used_up: Budget) -> None:
-    assert services.lift_guard("site")
-    assert not services.lift_guard("site")
-    assert not services.lift_guard("country:XX")
+    assert services.lift_budget("site")
+    assert not services.lift_budget("site")
+    assert not services.lift_budget("country:XX")
     assert Event.objects.filter(kind=EventKind.LIFTED).count() == 1
 
 
