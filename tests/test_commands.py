@@ -16,7 +16,8 @@ from django.utils import timezone
 from django_d7verify import services
 from django_d7verify.emulator import Emulator
 from django_d7verify.gateways import locmem
-from django_d7verify.models import OTPSession, Pin, Recipient
+from django_d7verify.models import Event, OTPSession, Pin, Recipient
+from django_d7verify.words import EventKind
 
 from .conftest import API_TOKEN, NUMBER
 from .contract.conftest import own_gateways  # noqa: F401 - a fixture
@@ -272,6 +273,18 @@ def test_blacklist_stops_and_allows_a_number(listing: Emulator) -> None:
     assert run_json("d7verify_blacklist", "--allow", NUMBER) == {"allowed": False}
     assert Recipient.objects.get().stopped_at is None
     assert listing.calls() == []
+
+
+def test_blacklist_says_to_the_audit_who_stopped_and_allowed(
+    listing: Emulator, django_user_model: Any
+) -> None:
+    clerk = django_user_model.objects.create_user("clerk")
+    run("d7verify_blacklist", "--stop", NUMBER, "--by", "clerk")
+    run("d7verify_blacklist", "--allow", NUMBER, "--by", "clerk")
+    assert set(Event.objects.values_list("kind", "by")) == {
+        *[(EventKind.STOPPED, clerk.pk), (EventKind.ALLOWED, clerk.pk)]
+    }
+    assert_error("No such user", "d7verify_blacklist", "--stop", NUMBER, "--by", "nobody")
 
 
 def test_blacklist_compares_pushes_and_pulls(listing: Emulator) -> None:

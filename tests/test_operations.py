@@ -155,6 +155,14 @@ def test_erase_asks_and_takes_nothing_but_yes_for_an_answer(answers: list[str]):
     assert not OTPSession.objects.exists()
 
 
+def test_erase_takes_the_silence_of_cron_for_a_no(monkeypatch: pytest.MonkeyPatch):
+    services.send_otp(NUMBER)
+    monkeypatch.setattr("sys.stdin", io.StringIO())
+    with pytest.raises(CommandError, match=r"Nothing was erased\."):
+        run("d7verify_erase", NUMBER)
+    assert OTPSession.objects.exists()
+
+
 @pytest.mark.parametrize("option", ["--noinput", "--no-input"])
 def test_erase_does_not_ask_where_it_is_told_so(
     option: str, answers: list[str], django_user_model: Any

@@ -11,10 +11,11 @@ from django.core.management.base import BaseCommand, CommandError
 
 from django_d7verify import services
 from django_d7verify.exceptions import D7VerifyError
+from django_d7verify.management.staff import find_user
 
 
 class Command(BaseCommand):
-    """Compares and synchronises; numbers are shown masked."""
+    """Compares and copies what is missing; says how many, and no number."""
 
     help = "Put numbers on the stop list or take them off, compare it with a provider's list."
 
@@ -24,6 +25,7 @@ class Command(BaseCommand):
         parser.add_argument("--stop", metavar="NUMBER", help="put a number on our list")
         parser.add_argument("--allow", metavar="NUMBER", help="take a number from our list")
         parser.add_argument("--reason", default="", help="why it is stopped")
+        parser.add_argument("--by", metavar="USERNAME", help="who stops or allows, for the audit")
         parser.add_argument("--push", action="store_true", help="add ours to the provider's")
         parser.add_argument("--pull", action="store_true", help="add the provider's to ours")
         parser.add_argument("--json", action="store_true", help="for scripts")
@@ -46,10 +48,12 @@ class Command(BaseCommand):
 
     def _act(self, options: dict[str, Any]) -> dict[str, Any]:
         self._check(options)
+        by = find_user(options["by"])
         if options["stop"] is not None:
-            return {"stopped": services.stop_recipient(options["stop"], reason=options["reason"])}
+            reason = options["reason"]
+            return {"stopped": services.stop_recipient(options["stop"], reason=reason, by=by)}
         if options["allow"] is not None:
-            return {"allowed": services.allow_recipient(options["allow"])}
+            return {"allowed": services.allow_recipient(options["allow"], by=by)}
         alias = options["gateway"]
         answer: dict[str, Any] = {}
         if options["push"]:

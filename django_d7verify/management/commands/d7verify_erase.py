@@ -39,4 +39,7 @@ class Command(BaseCommand):
 
     def _is_meant(self, masked: str) -> bool:
         question = f"Erase everything that is kept on {masked}? It cannot be undone. [yes/no] "
-        return input(question).strip().lower() == "yes"
+        try:
+            return input(question).strip().lower() == "yes"
+        except EOFError:  # Nobody is there to ask, as in cron.
+            return False
