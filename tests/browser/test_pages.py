@@ -147,6 +147,21 @@ def test_a_form_is_sent_once_however_often_its_button_is_pressed(page: Page):
     assert OTPSession.objects.get().attempts == 1
 
 
+def test_forms_of_the_sites_own_are_let_alone(page: Page):
+    ask_for_code(page)
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.evaluate(
+        """() => {
+            document.body.insertAdjacentHTML("beforeend", "<form><button>x</button></form><form>");
+            for (const form of [...document.forms].slice(-2))
+                form.dispatchEvent(new Event("submit", { bubbles: true, cancelable: true }));
+        }"""
+    )
+    assert not errors
+    assert page.locator("body > form [aria-busy]").count() == 0
+
+
 def test_back_leads_to_the_number_and_forward_to_the_code_again(page: Page):
     ask_for_code(page)
     page.go_back()

@@ -55,12 +55,13 @@
   // A form is sent once, however often its button is pressed.
   function sendOnce() {
     document.addEventListener("submit", (event) => {
-      const button = event.target.querySelector("button");
+      const button = event.target.querySelector(".d7v-card button");
+      if (!button) return; // Not a form of ours.
       if (button.getAttribute("aria-busy") === "true") event.preventDefault();
       button.setAttribute("aria-busy", "true");
     });
     window.addEventListener("pageshow", () => {
-      for (const button of document.querySelectorAll("[aria-busy]")) button.removeAttribute("aria-busy");
+      for (const button of document.querySelectorAll(".d7v-card [aria-busy]")) button.removeAttribute("aria-busy");
     });
   }
 

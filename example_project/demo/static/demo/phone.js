@@ -155,8 +155,6 @@
         get("title-done").focus();
       } else if (answer.body.code === "session_closed" || answer.body.attempts_left === 0) {
         startAgain(explain(answer));
-      } else if (answer.body.code === "gateway_uncertain") {
-        complain("code", "We could not learn whether that is the right code. Please try it again.", answer.body);
       } else {
         complain("code", explain(answer), answer.body);
       }
