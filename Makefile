@@ -27,7 +27,7 @@ DATABASE_FREE := --ignore=tests/emulator --ignore=tests/clients $(FREE:%=--ignor
 BRIDGES := $(PY) -m pytest tests/bridges --ds=tests.bridges.settings
 HARNESS := D7VERIFY_HARNESS=1 $(PY) -m pytest tests/harness
 
-.PHONY: demo test test-databases test-postgresql test-mariadb test-processes test-processes-sqlite test-processes-postgresql test-processes-mariadb test-browser test-bridges bench messages lint style types types-user migrations clean
+.PHONY: demo test test-databases test-postgresql test-mariadb test-processes test-processes-sqlite test-processes-postgresql test-processes-mariadb test-browser test-bridges matrix bench messages lint style types types-user migrations clean
 
 demo: $(VENV)/.installed
 	@$(PY) example_project/manage.py demo $(ARGS)
@@ -63,6 +63,11 @@ test-browser: $(VENV)/.installed-browser
 # Real queues, django-otp, django-allauth, and the API against its schema.
 test-bridges: $(VENV)/.installed-bridges
 	D7VERIFY_TEST_REDIS_URL=$(REDIS_URL) $(BRIDGES) $(ARGS)
+
+# Each Python with its Django, and the lowest versions of all dependencies, by tox; what is missing
+# of Pythons, uv fetches. One of them: make matrix ARGS="-e lowest -- tests/stories"
+matrix: $(VENV)/.installed-matrix
+	D7VERIFY_TEST_REDIS_URL=$(REDIS_URL) $(PY) -m tox $(ARGS)
 
 # Texts into the catalogs, and these into what is read at run time. A new language:
 # make messages LANGUAGES="et ar fr", and then the same again once it is translated. Needs gettext.
@@ -115,6 +120,10 @@ $(VENV)/.installed-browser: pyproject.toml $(VENV)/.installed
 
 $(VENV)/.installed-bridges: pyproject.toml $(VENV)/.installed
 	@$(PIP) --editable '.[bridges]'
+	@touch $@
+
+$(VENV)/.installed-matrix: pyproject.toml $(VENV)/.installed
+	@$(PIP) --editable '.[matrix]'
 	@touch $@
 
 $(VENV)/.installed-lint: pyproject.toml $(VENV)/.installed

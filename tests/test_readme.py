@@ -254,16 +254,19 @@ def test_links_within_the_readme_lead_somewhere():
     assert set(re.findall(r"\]\(#([^)]+)\)", README)) <= anchors
 
 
-def test_the_oldest_versions_that_ci_runs_are_the_lowest_that_the_package_takes():
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    lowest = {
-        name: [int(part) for part in version.split(".")]
-        for name, version in (line.split(">=") for line in project["dependencies"])
+def test_each_version_that_is_promised_has_an_environment_of_tox():
+    pyproject = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    classifiers = "\n".join(pyproject["project"]["classifiers"])
+    pythons = re.findall(r"Python :: (3\.\d+)$", classifiers, re.MULTILINE)
+    djangos = re.findall(r"Django :: (\d\.\d)$", classifiers, re.MULTILINE)
+    tox = pyproject["tool"]["tox"]
+    pairs = {
+        f"py{python}-django{django}".replace(".", ""): [f"django~={django}.0"]
+        for python, django in zip(pythons, djangos, strict=True)
     }
-    lines = (ROOT / ".ci/oldest.txt").read_text().splitlines()
-    run = dict(line.split("==") for line in lines if not line.startswith("#"))
-    assert run.keys() == lowest.keys()
-    for name, version in run.items():
-        parts = [int(part) for part in version.split(".")]
-        assert parts[: len(lowest[name])] == lowest[name]
-        assert not any(parts[len(lowest[name]) :]), name
+    assert {name: tox["env"][name].get("deps") for name in pairs} == pairs
+    assert set(tox["env_list"]) == set(tox["env"])
+    requires = pyproject["project"]["requires-python"]
+    for name in tox["env"].keys() - pairs.keys():
+        assert tox["env"][name]["uv_resolution"] == "lowest-direct"
+        assert [f">={python}" for python in tox["env"][name]["base_python"]] == [requires]
