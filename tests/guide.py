@@ -373,9 +373,10 @@ class Browser:
             # Not in this window: the page that asks for the code stays open.
             with self._opener.open(url, timeout=PATIENCE_SECONDS) as answer:
                 code = Page(answer.read().decode()).marked
+            # Nobody types before the provider's answer is back at the site.
+            time.sleep(0.5)
             if code:
                 return code
-            time.sleep(0.1)
         raise GuideError("no code arrived")
 
     def expect(self, words: str) -> None:
