@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 from typing import Any
 
@@ -8,9 +9,11 @@ from django.core.cache import cache
 from django.core.management.commands import flush
 from django.utils import translation
 
+from django_d7verify import gateways, signals
 from django_d7verify.emulator import Emulator
 from django_d7verify.gateways import locmem
 
+from . import settings as suite
 from .logging_in import held
 
 NUMBER = "+971501234567"
@@ -45,7 +48,7 @@ def make_deletes(style: Any, connection: Any, **_options: Any) -> list[str]:
     known = connection.introspection.django_table_names(only_existing=True, include_views=False)
     tables = [name for name in known if name not in KEPT_TABLES]
     if connection.vendor == "postgresql":
-        return [f"DELETE FROM {connection.ops.quote_name(name)}" for name in tables]  # noqa: S608
+        return [f"DELETE FROM {connection.ops.quote_name(name)}" for name in tables]  # noqa: S608 - names
     return list(connection.ops.sql_flush(style, tables, reset_sequences=False))
 
 
@@ -56,14 +59,45 @@ def emulator(running_emulator: Emulator) -> Emulator:
 
 
 @pytest.fixture(autouse=True)
-def fresh() -> None:
+def own_gateways(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Gateways of this test alone: no breaker remembers what another test did."""
+    made: dict[str, Any] = {}
+    monkeypatch.setattr(gateways, "_made", made)
+    yield
+    for _settings, gateway in made.values():
+        if client := getattr(gateway, "client", None):
+            client.close()
+
+
+@pytest.fixture(autouse=True)
+def fresh() -> Iterator[None]:
     cache.clear()
     locmem.outbox.clear()
-    locmem.notices.clear()
     # The language of another test's last request stays with the thread.
     translation.deactivate()
     locmem.notices.clear()
     held.clear()
+    before = copy.deepcopy(suite.D7VERIFY)
+    yield
+    assert before == suite.D7VERIFY, "Every test's settings were changed in place."
+
+
+def set_d7verify(settings: Any, **keys: Any) -> None:
+    """Set these keys of ``D7VERIFY``, and leave the others."""
+    settings.D7VERIFY = {**settings.D7VERIFY, **keys}
+
+
+@pytest.fixture
+def observed() -> Iterator[list[tuple[str, str]]]:
+    """Each limit that was passed and only observed, with whose it is."""
+    seen: list[tuple[str, str]] = []
+
+    def receive(limit: str, scope: str, **_: object) -> None:
+        seen.append((limit, scope))
+
+    signals.limit_observed.connect(receive)
+    yield seen
+    signals.limit_observed.disconnect(receive)
 
 
 def make_d7_settings(emulator: Emulator, **options: Any) -> dict[str, Any]:

@@ -60,11 +60,6 @@ def send_login(number: str, **more: Any) -> OTP:
     return otp
 
 
-def set_d7verify(settings: Any, **keys: Any) -> None:
-    """Set these keys of ``D7VERIFY``, and leave the others."""
-    settings.D7VERIFY = {**settings.D7VERIFY, **keys}
-
-
 @contextmanager
 def listen(signal: Any) -> Iterator[list[dict[str, Any]]]:
     """What *signal* says meanwhile."""

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from django_d7verify import gateways, services, signals
+from django_d7verify import services
 from django_d7verify.exceptions import (
     GatewayRefused,
     GatewayUncertain,
@@ -24,7 +24,7 @@ from django_d7verify.gateways.base import CodeMessage, Receipt
 from django_d7verify.models import Budget, OTPSession, Pin, Recipient
 from django_d7verify.words import LimitName
 
-from .conftest import NUMBER
+from .conftest import NUMBER, set_d7verify
 from .parallel import run_at_once
 from .test_statements import count
 
@@ -49,8 +49,7 @@ class FailingGateway(locmem.LocMemGateway):
 @pytest.fixture
 def gateway(settings: Any, monkeypatch: pytest.MonkeyPatch) -> type[FailingGateway]:
     monkeypatch.setattr(FailingGateway, "error", None)
-    monkeypatch.setattr(gateways, "_made", {})
-    configure(
+    set_d7verify(
         settings,
         GATEWAYS={"default": {"BACKEND": f"{__name__}.FailingGateway"}},
         BREAKER_FAILURES=1000,
@@ -59,26 +58,10 @@ def gateway(settings: Any, monkeypatch: pytest.MonkeyPatch) -> type[FailingGatew
 
 
 @pytest.fixture
-def observed() -> Iterator[list[tuple[str, str]]]:
-    seen: list[tuple[str, str]] = []
-
-    def receive(limit: str, scope: str, **_: object) -> None:
-        seen.append((limit, scope))
-
-    signals.limit_observed.connect(receive)
-    yield seen
-    signals.limit_observed.disconnect(receive)
-
-
-@pytest.fixture
 def site(settings: Any) -> Any:
     """At home in the Emirates; five an hour to a prefix, eight to a country."""
-    configure(settings, HOME_COUNTRIES=["AE"], PREFIX_BUDGET=(5, 100), COUNTRY_BUDGET=(8, 100))
+    set_d7verify(settings, HOME_COUNTRIES=["AE"], PREFIX_BUDGET=(5, 100), COUNTRY_BUDGET=(8, 100))
     return settings
-
-
-def configure(settings: Any, **given: Any) -> None:
-    settings.D7VERIFY = {**settings.D7VERIFY, **given}
 
 
 def neighbours(prefix: str, first: int = 0) -> Iterator[str]:
@@ -125,7 +108,7 @@ def test_home_numbers_are_never_counted_in_a_budget(site: Any):
 
 
 def test_a_country_that_shares_its_dial_code_with_home_is_not_home(site: Any):
-    configure(site, HOME_COUNTRIES=["RU"])
+    set_d7verify(site, HOME_COUNTRIES=["RU"])
     services.send_otp("+79161234567", now=NOW)
     assert not Budget.objects.exists()
     services.send_otp("+77011234567", now=NOW)
@@ -133,13 +116,13 @@ def test_a_country_that_shares_its_dial_code_with_home_is_not_home(site: Any):
 
 
 def test_without_home_countries_the_guard_is_off(settings: Any):
-    configure(settings, PREFIX_BUDGET=(1, 1), COUNTRY_BUDGET=(1, 1))
+    set_d7verify(settings, PREFIX_BUDGET=(1, 1), COUNTRY_BUDGET=(1, 1))
     assert send_all(neighbours(TALLINN), 10) == 10
     assert not Budget.objects.exists()
 
 
 def test_a_day_of_pumping_gets_the_budget_and_what_refills_and_no_more(site: Any):
-    configure(site, PREFIX_BUDGET=(5, 20), COUNTRY_BUDGET=(1000, 1000))
+    set_d7verify(site, PREFIX_BUDGET=(5, 20), COUNTRY_BUDGET=(1000, 1000))
     sent = []
     now, end = NOW, NOW + timedelta(days=2)
     for number in neighbours(TALLINN):
@@ -260,7 +243,7 @@ def test_a_resend_is_refused_by_a_used_up_budget_and_keeps_its_place_in_the_sess
 def test_what_was_surely_not_sent_is_given_back_to_every_budget(
     site: Any, gateway: type[FailingGateway], error: Exception
 ):
-    configure(site, SITE_SENDS_PER_DAY=6)
+    set_d7verify(site, SITE_SENDS_PER_DAY=6)
     numbers = neighbours(TALLINN)
     gateway.error = error
     for number in itertools.islice(numbers, 10):
@@ -306,7 +289,7 @@ def test_a_code_that_was_not_sent_is_not_given_back_a_second_time_by_the_approva
 
 
 def test_the_sites_cap_is_for_all_numbers_and_is_not_given_back_by_approvals(settings: Any):
-    configure(settings, SITE_SENDS_PER_DAY=4, HOME_COUNTRIES=["AE"])
+    set_d7verify(settings, SITE_SENDS_PER_DAY=4, HOME_COUNTRIES=["AE"])
     home = neighbours("+97150123")
     approve(services.send_otp(next(home), now=NOW))
     assert send_all(neighbours(TALLINN), 2) == 2
@@ -336,7 +319,7 @@ def test_a_budget_that_is_only_observed_lets_through_and_says_so(
     given: dict[str, Any],
 ):
     limit, scope = passed
-    configure(site, LIMIT_MODES={limit: "observe"}, **given)
+    set_d7verify(site, LIMIT_MODES={limit: "observe"}, **given)
     numbers = neighbours(TALLINN)
     assert send_all(numbers, 2) == 2
     assert observed == []
@@ -353,7 +336,7 @@ def test_a_budget_that_is_only_observed_lets_through_and_says_so(
 def test_what_an_observed_budget_let_through_is_not_given_back_by_the_approval(
     site: Any, observed: list[tuple[str, str]]
 ):
-    configure(site, LIMIT_MODES={LimitName.PREFIX_BUDGET: "observe"}, PREFIX_BUDGET=(2, 100))
+    set_d7verify(site, LIMIT_MODES={LimitName.PREFIX_BUDGET: "observe"}, PREFIX_BUDGET=(2, 100))
     numbers = neighbours(TALLINN)
     send_all(numbers, 2)
     approve(services.send_otp(next(numbers), now=NOW))
@@ -366,7 +349,7 @@ def test_what_an_observed_budget_let_through_is_not_given_back_by_the_approval(
 
 
 def test_other_than_allowed_countries_are_refused_and_nothing_is_written(settings: Any):
-    configure(settings, ALLOWED_COUNTRIES=["AE", "RU"])
+    set_d7verify(settings, ALLOWED_COUNTRIES=["AE", "RU"])
     services.send_otp(NUMBER, now=NOW)
     services.send_otp("+79161234567", now=NOW)
     for number in [f"{TALLINN}0000", "+77011234567", "+12025550000"]:
@@ -379,13 +362,13 @@ def test_other_than_allowed_countries_are_refused_and_nothing_is_written(setting
 def test_kinds_of_number_that_are_not_named_are_refused(settings: Any, number: str):
     with pytest.raises(RecipientRefused):
         services.send_otp(number, now=NOW)
-    configure(settings, NUMBER_TYPES=["MOBILE", "TOLL_FREE", "FIXED_LINE"])
+    set_d7verify(settings, NUMBER_TYPES=["MOBILE", "TOLL_FREE", "FIXED_LINE"])
     services.send_otp(number, now=NOW)
     assert len(locmem.outbox) == 1
 
 
 def test_the_api_says_that_such_a_number_is_refused_and_not_why(settings: Any):
-    configure(settings, ALLOWED_COUNTRIES=["AE"])
+    set_d7verify(settings, ALLOWED_COUNTRIES=["AE"])
     for number in [f"{TALLINN}0000", "+97143000000"]:
         answer = Client().post(
             "/api/otp/send/", {"recipient": number}, content_type="application/json"
@@ -398,7 +381,7 @@ def test_countries_and_kinds_that_are_only_observed_are_sent_to_and_said(
     settings: Any, observed: list[tuple[str, str]], caplog: pytest.LogCaptureFixture
 ):
     limits = [LimitName.ALLOWED_COUNTRIES, LimitName.NUMBER_TYPES]
-    configure(settings, ALLOWED_COUNTRIES=["AE"], LIMIT_MODES=dict.fromkeys(limits, "observe"))
+    set_d7verify(settings, ALLOWED_COUNTRIES=["AE"], LIMIT_MODES=dict.fromkeys(limits, "observe"))
     services.send_otp(NUMBER, now=NOW)
     assert observed == []
     services.send_otp("+442079460000", now=NOW)
@@ -423,7 +406,7 @@ def test_home_numbers_take_no_statement_more_with_the_guard_than_without(setting
         return costs
 
     without = measure("+971501230001")
-    configure(settings, HOME_COUNTRIES=["AE"])
+    set_d7verify(settings, HOME_COUNTRIES=["AE"])
     assert measure("+971501230002") == without
 
 
@@ -440,7 +423,7 @@ def test_outside_home_each_budget_takes_one_statement_to_claim_and_one_to_give_b
     latest = later + timedelta(seconds=60)
     assert count(lambda: services.resend_otp(otp.otp_id, now=latest)) == 6 + 2
     assert count(lambda: approve(otp, now=latest)) == 4 + 2
-    configure(site, SITE_SENDS_PER_DAY=100)
+    set_d7verify(site, SITE_SENDS_PER_DAY=100)
     services.send_otp(NUMBER, now=NOW)
     assert count(lambda: services.send_otp(NUMBER, now=later)) == 5 + 1
     # Refused: the number, the country, the prefix, and a look at what refused.
@@ -455,7 +438,7 @@ def test_outside_home_each_budget_takes_one_statement_to_claim_and_one_to_give_b
 
 @pytest.mark.django_db(transaction=True)
 def test_of_50_sends_to_neighbours_at_once_exactly_the_budget_goes_out(site: Any):
-    configure(site, PREFIX_BUDGET=(10, 100), COUNTRY_BUDGET=(1000, 1000))
+    set_d7verify(site, PREFIX_BUDGET=(10, 100), COUNTRY_BUDGET=(1000, 1000))
     numbers = list(itertools.islice(neighbours(TALLINN), 50))
     outcomes = run_at_once(50, lambda index: services.send_otp(numbers[index], now=NOW).status)
     assert outcomes == {"OPEN": 10, "Throttled": 40}
@@ -480,7 +463,7 @@ def test_sends_that_fail_at_once_give_back_exactly_what_they_took(
 
 @pytest.mark.django_db(transaction=True)
 def test_approvals_at_once_give_back_once(site: Any):
-    configure(site, PREFIX_BUDGET=(5, 100))
+    set_d7verify(site, PREFIX_BUDGET=(5, 100))
     otp = services.send_otp(f"{TALLINN}0000", now=NOW)
     code = str(locmem.outbox[-1].code)
     send_all(neighbours(TALLINN, first=1), 10)

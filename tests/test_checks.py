@@ -21,6 +21,7 @@ from django_d7verify.checks.rules import GATEWAY_KEYS, RULES
 from django_d7verify.conf import KEYS, PURPOSE_KEYS
 from django_d7verify.words import LimitName
 
+from .conftest import set_d7verify
 from .readme import read_table, read_words
 
 LOCMEM = "django_d7verify.gateways.locmem.LocMemGateway"
@@ -66,10 +67,6 @@ def site(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     )
     settings.set_database("postgresql")
     return settings
-
-
-def configure(settings: Any, **given: Any) -> None:
-    settings.D7VERIFY = {**settings.D7VERIFY, **given}
 
 
 def run(*, deploy: bool = True) -> list[CheckMessage]:
@@ -167,7 +164,7 @@ ODD_VALUES = [
 @pytest.mark.parametrize("key", KEYS)
 def test_no_value_of_a_setting_makes_the_checks_fail_themselves(site: Any, key: str):
     for value in ODD_VALUES:
-        configure(site, **{key: value})
+        set_d7verify(site, **{key: value})
         for message in run():
             assert message.id != "d7verify.E003" or f"'{key}'" in message.msg
 
@@ -188,13 +185,13 @@ def test_e001_settings_that_are_no_dict(site: Any, given: object):
     ],
 )
 def test_e002_an_unknown_key_has_the_nearest_name_as_a_hint(site: Any, key: str, nearest: str):
-    configure(site, **{key: 1})
+    set_d7verify(site, **{key: 1})
     message = expect("E002", repr(key))
     assert message.hint == f"Did you mean {nearest}?"
 
 
 def test_e002_a_key_that_is_near_to_none_has_all_of_them_as_a_hint(site: Any):
-    configure(site, XYZ=1)
+    set_d7verify(site, XYZ=1)
     message = expect("E002", "'XYZ'")
     for key in KEYS:
         assert key in str(message.hint)
@@ -203,10 +200,10 @@ def test_e002_a_key_that_is_near_to_none_has_all_of_them_as_a_hint(site: Any):
 @pytest.mark.parametrize("where", ["gateway", "purpose"])
 def test_e002_an_unknown_key_of_a_gateway_and_of_a_purpose(site: Any, where: str):
     if where == "gateway":
-        configure(site, **make_gateways(OPTION={}))
+        set_d7verify(site, **make_gateways(OPTION={}))
         expect("E002", "['GATEWAYS']['default']", "'OPTION'", "OPTIONS")
     else:
-        configure(site, PURPOSES={"pay": {"EXPIRY": 60}})
+        set_d7verify(site, PURPOSES={"pay": {"EXPIRY": 60}})
         expect("E002", "['PURPOSES']['pay']", "'EXPIRY'", "EXPIRY_SECONDS")
 
 
@@ -296,7 +293,7 @@ def test_e002_an_unknown_key_of_a_gateway_and_of_a_purpose(site: Any, where: str
     ids=repr,
 )
 def test_e003_a_value_that_does_not_fit_is_named(site: Any, key: str, value: object):
-    configure(site, **{key: value})
+    set_d7verify(site, **{key: value})
     expect("E003", f"D7VERIFY['{key}'] must be ")
 
 
@@ -309,7 +306,7 @@ def test_e003_every_key_has_a_case_above():
     ("key", "value"), [("PUBLIC", 1), ("GATEWAY", "sms"), ("GATEWAY", []), ("MAX_ATTEMPTS", 0)]
 )
 def test_e003_a_value_of_a_purpose_that_does_not_fit_is_named(site: Any, key: str, value: object):
-    configure(site, PURPOSES={"pay": {key: value}})
+    set_d7verify(site, PURPOSES={"pay": {key: value}})
     expect("E003", f"D7VERIFY['PURPOSES']['pay']['{key}'] must be ")
 
 
@@ -319,19 +316,19 @@ def test_e003_a_value_of_a_purpose_that_does_not_fit_is_named(site: Any, key: st
     ids=str,
 )
 def test_e003_a_value_of_a_gateway_that_does_not_fit_is_named(site: Any, key: str, value: object):
-    configure(site, **make_gateways(**{key: value}))
+    set_d7verify(site, **make_gateways(**{key: value}))
     expect("E003", f"D7VERIFY['GATEWAYS']['default']['{key}'] must be ")
 
 
 @pytest.mark.parametrize("purposes", [{"p" * 33: {}}, {"pay": None}, {1: {}}], ids=repr)
 def test_e004_a_purpose_that_is_none(site: Any, purposes: Any):
-    configure(site, PURPOSES=purposes)
+    set_d7verify(site, PURPOSES=purposes)
     expect("E004", "D7VERIFY['PURPOSES']", repr(next(iter(purposes))))
 
 
 @pytest.mark.parametrize("key", sorted(set(KEYS) - PURPOSE_KEYS))
 def test_e005_a_purpose_that_sets_what_guards_a_recipient(site: Any, key: str):
-    configure(site, PURPOSES={"pay": {key: 1}})
+    set_d7verify(site, PURPOSES={"pay": {key: 1}})
     expect("E005", "['pay']", key)
 
 
@@ -346,7 +343,7 @@ def test_e005_a_purpose_that_sets_what_guards_a_recipient(site: Any, key: str):
     ids=repr,
 )
 def test_e006_a_gateway_that_cannot_be_made(site: Any, given: dict[str, Any]):
-    configure(site, **make_gateways(**given))
+    set_d7verify(site, **make_gateways(**given))
     expect("E006", "default")
 
 
@@ -367,15 +364,15 @@ def test_e007_no_default_gateway_and_none_is_needed_under_debug(site: Any):
 
 @pytest.mark.parametrize("failover", [["sms"], ["default"], ("sms", "default")], ids=repr)
 def test_e008_a_failover_to_no_other_gateway(site: Any, failover: object):
-    configure(site, **make_gateways(FAILOVER=failover))
+    set_d7verify(site, **make_gateways(FAILOVER=failover))
     expect("E008", "['default']['FAILOVER']")
 
 
 def test_e009_a_text_without_the_code_with_two_or_that_cannot_be_sent(site: Any):
     for content in ["{} and {}", "\ud800 {}"]:
-        configure(site, CONTENT=content)
+        set_d7verify(site, CONTENT=content)
         assert set(ids()) == {"E009"}
-    configure(site, CONTENT=None, PURPOSES={"pay": {"CONTENT": "{} or {}"}})
+    set_d7verify(site, CONTENT=None, PURPOSES={"pay": {"CONTENT": "{} or {}"}})
     expect("E009", "'pay'", "once")
 
 
@@ -389,19 +386,19 @@ def test_e009_a_text_without_the_code_with_two_or_that_cannot_be_sent(site: Any)
     ],
 )
 def test_e010_a_path_to_no_class_of_the_kind(site: Any, key: str, what: str, path: str):
-    configure(site, **{key: path})
+    set_d7verify(site, **{key: path})
     expect("E010", f"D7VERIFY['{key}']", *([] if "nowhere" in path else [f"not a {what}"]))
 
 
 @pytest.mark.parametrize("number", ["12025550123", "+1 202 555 0123", "+120255501", "reviewer"])
 def test_e011_a_test_number_that_is_none_or_not_in_e164(site: Any, number: str):
-    configure(site, TEST_NUMBERS={number: {"CODE": "314159", "UNTIL": date(2027, 1, 1)}})
+    set_d7verify(site, TEST_NUMBERS={number: {"CODE": "314159", "UNTIL": date(2027, 1, 1)}})
     message = expect("E011", "TEST_NUMBERS", "E.164")
     assert number not in message.msg
 
 
 def test_e012_sessions_that_are_to_end_need_the_middleware_that_ends_them(site: Any):
-    configure(site, END_OTHER_SESSIONS=True)
+    set_d7verify(site, END_OTHER_SESSIONS=True)
     expect("E012", "END_OTHER_SESSIONS", "MIDDLEWARE")
     site.MIDDLEWARE = [*site.MIDDLEWARE, "django_d7verify.web.sessions.end_sessions"]
     assert ids() == []
@@ -409,15 +406,15 @@ def test_e012_sessions_that_are_to_end_need_the_middleware_that_ends_them(site: 
 
 @pytest.mark.parametrize("purpose", ["login", "change_phone", "second_factor"])
 def test_e013_codes_to_a_users_own_number_are_not_for_anybody_to_ask_for(site: Any, purpose: str):
-    configure(site, PURPOSES={purpose: {"PUBLIC": True}})
+    set_d7verify(site, PURPOSES={purpose: {"PUBLIC": True}})
     expect("E013", f"'{purpose}'", "PUBLIC")
-    configure(site, PURPOSES={purpose: {"MAX_RESENDS": 2}})
+    set_d7verify(site, PURPOSES={purpose: {"MAX_RESENDS": 2}})
     assert ids() == []
 
 
 @pytest.mark.parametrize("until", [{}, {"UNTIL": None}])
 def test_e014_a_test_number_without_an_end_for_production(site: Any, until: dict[str, Any]):
-    configure(site, TEST_NUMBERS={"+12025550123": {"CODE": "314159", **until}})
+    set_d7verify(site, TEST_NUMBERS={"+12025550123": {"CODE": "314159", **until}})
     message = expect("E014", "TEST_NUMBERS", "UNTIL")
     assert "+12025550123" not in message.msg
     assert run(deploy=False) == []
@@ -435,20 +432,20 @@ def test_w001_a_gateway_for_development(site: Any):
 
 
 def test_w002_a_report_url_on_this_very_machine(site: Any):
-    configure(site, REPORT_URL="http://127.0.0.1:8000/otp/reports/")
+    set_d7verify(site, REPORT_URL="http://127.0.0.1:8000/otp/reports/")
     expect("W002", "REPORT_URL")
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1:8600", "localhost", "[::1]:8600"])
 def test_w002_a_provider_on_this_very_machine(site: Any, host: str):
-    configure(site, **make_gateways(OPTIONS={**OPTIONS, "api_url": f"http://{host}"}))
+    set_d7verify(site, **make_gateways(OPTIONS={**OPTIONS, "api_url": f"http://{host}"}))
     expect("W002", "api_url", "'default'")
 
 
 def test_w003_a_text_of_more_than_one_part(site: Any):
-    configure(site, PURPOSES={"pay": {"CONTENT": "{}" + "x" * 155}})
+    set_d7verify(site, PURPOSES={"pay": {"CONTENT": "{}" + "x" * 155}})
     expect("W003", "'pay'", "2 parts")
-    configure(site, PURPOSES={"pay": {"CONTENT": "{}" + "x" * 154}})
+    set_d7verify(site, PURPOSES={"pay": {"CONTENT": "{}" + "x" * 154}})
     assert ids() == []
 
 
@@ -492,12 +489,12 @@ def test_w004_the_cache_that_is_meant_is_the_one_that_counts(site: Any):
 
 
 def test_w005_no_home_countries(site: Any):
-    configure(site, HOME_COUNTRIES=[])
+    set_d7verify(site, HOME_COUNTRIES=[])
     expect("W005", "HOME_COUNTRIES")
 
 
 def test_w006_no_word_on_what_a_day_may_cost(site: Any):
-    configure(site, SITE_SENDS_PER_DAY=None)
+    set_d7verify(site, SITE_SENDS_PER_DAY=None)
     expect("W006", "SITE_SENDS_PER_DAY")
 
 
@@ -582,16 +579,16 @@ def test_w008_names_all_that_is_missing_and_is_silent_where_nothing_is(site: Any
 def test_w009_a_proxy_whose_address_would_be_everybodys(site: Any, name: str, value: object):
     setattr(site, name, value)
     expect("W009", "TRUSTED_PROXY_COUNT")
-    configure(site, TRUSTED_PROXY_COUNT=1)
+    set_d7verify(site, TRUSTED_PROXY_COUNT=1)
     assert ids() == []
 
 
 @pytest.mark.parametrize("missing", ["REPORT_URL", "REPORT_SECRETS"])
 def test_w010_deliveries_that_are_reported_to_nobody(site: Any, missing: str):
-    configure(site, **{missing: ""})
+    set_d7verify(site, **{missing: ""})
     expect("W010", "'default'", "REPORT_URL")
     verifying = "django_d7verify.gateways.d7.D7VerifyGateway"
-    configure(site, **make_gateways(BACKEND=verifying))
+    set_d7verify(site, **make_gateways(BACKEND=verifying))
     assert ids() == []
 
 
@@ -602,13 +599,13 @@ def test_w011_edge_limits_that_are_off(site: Any):
 
 def test_w012_an_old_number_that_cannot_be_told(site: Any):
     verifying = "django_d7verify.gateways.d7.D7VerifyGateway"
-    configure(site, **make_gateways(BACKEND=verifying))
+    set_d7verify(site, **make_gateways(BACKEND=verifying))
     assert ids() == []
     site.AUTHENTICATION_BACKENDS = ["django_d7verify.backends.PhoneOTPBackend"]
     expect("W012", "TELL_OLD_NUMBER", "D7MessagesGateway")
-    configure(site, TELL_OLD_NUMBER=False)
+    set_d7verify(site, TELL_OLD_NUMBER=False)
     assert ids() == []
-    configure(site, TELL_OLD_NUMBER=True, **make_gateways())
+    set_d7verify(site, TELL_OLD_NUMBER=True, **make_gateways())
     assert ids() == []
 
 
@@ -618,12 +615,12 @@ def test_i001_requests_in_transactions(site: Any):
 
 
 def test_i002_a_trusted_proxy_that_no_other_setting_tells_of(site: Any):
-    configure(site, TRUSTED_PROXY_COUNT=1)
+    set_d7verify(site, TRUSTED_PROXY_COUNT=1)
     expect("I002", "TRUSTED_PROXY_COUNT")
 
 
 def test_i003_limits_that_are_only_observed(site: Any):
-    configure(site, LIMIT_MODES={"site_sends": "observe", "prefix_budget": "enforce"})
+    set_d7verify(site, LIMIT_MODES={"site_sends": "observe", "prefix_budget": "enforce"})
     message = expect("I003", "site_sends")
     assert "prefix_budget" not in message.msg
 
@@ -634,12 +631,12 @@ def test_the_real_connection_has_what_the_checks_read(site: Any, monkeypatch: An
 
 
 def test_warnings_for_production_are_not_said_while_there_are_errors(site: Any):
-    configure(site, HOME_COUNTRIES=[], MAX_ATTEMPTS=0)
+    set_d7verify(site, HOME_COUNTRIES=[], MAX_ATTEMPTS=0)
     expect("E003", "MAX_ATTEMPTS")
 
 
 def test_warnings_for_production_are_said_to_check_deploy_only(site: Any):
-    configure(site, HOME_COUNTRIES=[])
+    set_d7verify(site, HOME_COUNTRIES=[])
     assert run(deploy=False) == []
     assert ids() == ["W005"]
 

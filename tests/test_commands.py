@@ -20,7 +20,6 @@ from django_d7verify.models import Event, OTPSession, Pin, Recipient
 from django_d7verify.words import EventKind
 
 from .conftest import API_TOKEN, NUMBER
-from .contract.conftest import own_gateways  # noqa: F401 - a fixture
 from .contract.wires import KINDS, make_gateway_settings, make_wrong
 
 pytestmark = pytest.mark.django_db

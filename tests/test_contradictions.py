@@ -31,7 +31,6 @@ from django_d7verify.models import OTPSession, Pin
 from django_d7verify.words import Delivery, GatewayReason, SessionStatus, Verdict
 
 from .conftest import API_TOKEN, NUMBER
-from .contract.conftest import own_gateways  # noqa: F401 - a fixture
 from .contract.wires import PATIENCE_SECONDS, make_gateway_settings, make_wrong, serving, wait_for
 
 pytestmark = pytest.mark.urls(__name__)
@@ -432,7 +431,7 @@ def test_c17_the_channel_is_sms_in_either_case_and_left_out_of_verify(
     message = D7Message(recipients=[NUMBER], content="x")
     for channel in ("sms", "SMS", "Sms"):
         d7.send_messages([message], originator="S", channel=channel)
-    channels = [call["body"]["message_globals"]["channel"] for call in emulator.calls()]  # type: ignore[index]
+    channels = [call["body"]["message_globals"]["channel"] for call in emulator.calls()]
     assert channels == ["sms", "SMS", "Sms"]
     default = inspect.signature(D7Client.send_messages).parameters["channel"].default
     assert default == "sms"

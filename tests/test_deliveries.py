@@ -31,7 +31,6 @@ from django_d7verify.models import Event, OTPSession, Pin
 from django_d7verify.words import Delivery, EventKind, PinStatus, SessionStatus
 
 from .conftest import NUMBER
-from .contract.conftest import own_gateways  # noqa: F401 - a fixture
 from .contract.wires import (
     KINDS,
     PATIENCE_SECONDS,
@@ -227,7 +226,7 @@ def test_a_report_on_a_message_whose_answer_was_lost_is_kept_where_the_id_is_our
     with pytest.raises(GatewayUncertain):
         services.send_otp(NUMBER)
     [call] = emulator.calls(KINDS[SMS].send_path)
-    assert call["body"]["dlrid"] == Pin.objects.get().reference  # type: ignore[index]
+    assert call["body"]["dlrid"] == Pin.objects.get().reference
     assert report(client, SMS, "delivered") == 200
     pin = Pin.objects.get()
     assert (pin.status, pin.delivery) == (PinStatus.UNCERTAIN, Delivery.DELIVERED)

@@ -16,7 +16,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from django_d7verify import dispatching, gateways, services, signals
+from django_d7verify import dispatching, services, signals
 from django_d7verify.dispatchers import InlineDispatcher, ThreadDispatcher
 from django_d7verify.dispatching import Dispatcher, get_dispatcher
 from django_d7verify.emulator import Emulator
@@ -26,14 +26,13 @@ from django_d7verify.gateways.base import CodeMessage, Receipt
 from django_d7verify.models import Budget, Event, OTPSession, Pin, Recipient
 from django_d7verify.words import EventKind, GatewayReason, PinStatus, SessionStatus
 
-from .conftest import NUMBER
+from .conftest import NUMBER, set_d7verify
 from .logging_in import (
     OTHER_NUMBER,
     deliver,
     held,
     listen,
     make_user,
-    set_d7verify,
 )
 from .parallel import run_at_once
 
@@ -48,7 +47,6 @@ ROOT = Path(__file__).resolve().parent.parent
 def new_ones(settings: Any, monkeypatch: Any) -> None:
     """No dispatcher or breaker of another test; codes wait until ``deliver``."""
     monkeypatch.setattr(dispatching, "_made", {})
-    monkeypatch.setattr(gateways, "_made", {})
     set_d7verify(settings, DISPATCHER=HELD)
 
 
@@ -330,7 +328,7 @@ class BrokenAfterDispatcher(Dispatcher):
     def dispatch(self, otp_id: str, generation: int) -> None:
         if self.at == "claimed":
             # Taken by a worker, which has not called the gateway yet.
-            Pin.objects.claim_queued(otp_id, generation)  # type: ignore[arg-type]
+            Pin.objects.claim_queued(otp_id, generation)
         else:
             services.deliver_otp(otp_id, generation)
         raise ConnectionError("The answer of the queue was lost.")

@@ -12,7 +12,7 @@ from django.core.cache.backends.locmem import LocMemCache
 from django.db import OperationalError, connection
 from django.utils import timezone
 
-from django_d7verify import gateways, services
+from django_d7verify import services
 from django_d7verify.emulator import Emulator
 from django_d7verify.models import OTPSession
 from django_d7verify.services import Finding, doctor
@@ -25,11 +25,6 @@ pytestmark = pytest.mark.django_db
 
 SECRET = "0123456789abcdef"
 CACHES = "django.core.cache.backends"
-
-
-@pytest.fixture(autouse=True)
-def new_gateways(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gateways, "_made", {})
 
 
 def find(subject: str, findings: Any = None) -> Finding:

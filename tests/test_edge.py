@@ -19,13 +19,13 @@ from django.test import Client, RequestFactory
 from rest_framework.authentication import SessionAuthentication
 from rest_framework.views import APIView
 
-from django_d7verify import edge, services, signals
+from django_d7verify import edge, services
 from django_d7verify.api.views import SendView
 from django_d7verify.gateways import locmem
 from django_d7verify.models import OTPSession
 from django_d7verify.words import LimitName
 
-from .conftest import NUMBER
+from .conftest import NUMBER, set_d7verify
 
 pytestmark = pytest.mark.django_db
 
@@ -38,23 +38,6 @@ REDIS_URL = os.environ.get("D7VERIFY_TEST_REDIS_URL")
 def clock() -> Iterator[time_machine.Traveller]:
     with time_machine.travel(STARTED_AT, tick=False) as traveller:
         yield traveller
-
-
-@pytest.fixture
-def observed() -> Iterator[list[tuple[str, str]]]:
-    """Each limit that was passed and only observed, with whose it is."""
-    seen: list[tuple[str, str]] = []
-
-    def receive(limit: str, scope: str, **_: object) -> None:
-        seen.append((limit, scope))
-
-    signals.limit_observed.connect(receive)
-    yield seen
-    signals.limit_observed.disconnect(receive)
-
-
-def configure(settings: Any, **given: Any) -> None:
-    settings.D7VERIFY = {**settings.D7VERIFY, **given}
 
 
 class Place:
@@ -119,14 +102,14 @@ def assert_unreachable(answer: Any) -> None:
 def test_an_address_gets_as_many_codes_as_its_rate_says(
     settings: Any, clock: time_machine.Traveller, key: str, address: str, limit: int
 ):
-    configure(settings, **{key: [f"{limit}/h"]})
+    set_d7verify(settings, **{key: [f"{limit}/h"]})
     assert Place(address).count_sends() == limit
     clock.shift(3601)
     assert Place(address).count_sends() == limit
 
 
 def test_of_several_rates_the_smallest_refuses_and_what_it_refuses_sends_nothing(settings: Any):
-    configure(settings, SENDS_PER_IPV4=["100/h", "2/10m", "500/d"])
+    set_d7verify(settings, SENDS_PER_IPV4=["100/h", "2/10m", "500/d"])
     place = Place()
     assert place.count_sends() == 2
     assert len(locmem.outbox) == OTPSession.objects.count() == 2
@@ -137,7 +120,7 @@ def test_of_several_rates_the_smallest_refuses_and_what_it_refuses_sends_nothing
 def test_the_wait_that_is_told_is_exactly_the_one_after_which_it_works(
     settings: Any, clock: time_machine.Traveller, rate: str
 ):
-    configure(settings, SENDS_PER_IPV4=[rate])
+    set_d7verify(settings, SENDS_PER_IPV4=[rate])
     place = Place()
     place.send()
     wait = place.send().json()["retry_after"]
@@ -149,7 +132,7 @@ def test_the_wait_that_is_told_is_exactly_the_one_after_which_it_works(
 
 
 def test_resends_count_as_sends(settings: Any, clock: time_machine.Traveller):
-    configure(settings, SENDS_PER_IPV4=["2/h"])
+    set_d7verify(settings, SENDS_PER_IPV4=["2/h"])
     place = Place()
     otp_id = place.send().json()["otp_id"]
     clock.shift(60)
@@ -161,13 +144,13 @@ def test_resends_count_as_sends(settings: Any, clock: time_machine.Traveller):
 
 
 def test_two_ipv4_addresses_do_not_share_a_limit(settings: Any):
-    configure(settings, SENDS_PER_IPV4=["2/h"])
+    set_d7verify(settings, SENDS_PER_IPV4=["2/h"])
     assert Place("198.51.100.7").count_sends() == 2
     assert Place("198.51.100.8").count_sends() == 2
 
 
 def test_ipv6_addresses_of_one_64_share_a_limit_and_those_of_the_next_do_not(settings: Any):
-    configure(settings, SENDS_PER_IPV6=["2/h"])
+    set_d7verify(settings, SENDS_PER_IPV6=["2/h"])
     assert Place("2001:db8:0:1::7").count_sends() == 2
     assert_throttled(Place("2001:db8:0:1:ffff:ffff:ffff:ffff").send())
     assert_throttled(Place("2001:DB8:0:1:0:0:0:8").send())
@@ -175,7 +158,7 @@ def test_ipv6_addresses_of_one_64_share_a_limit_and_those_of_the_next_do_not(set
 
 
 def test_ipv4_in_ipv6_is_the_same_address_as_ipv4_and_not_one_network_for_all(settings: Any):
-    configure(settings, SENDS_PER_IPV4=["2/h"], SENDS_PER_IPV6=["1/h"])
+    set_d7verify(settings, SENDS_PER_IPV4=["2/h"], SENDS_PER_IPV6=["1/h"])
     assert Place("::ffff:198.51.100.7").count_sends() == 2
     assert_throttled(Place("198.51.100.7").send())
     assert_throttled(Place("::ffff:c633:6407").send())
@@ -186,7 +169,7 @@ def test_ipv4_in_ipv6_is_the_same_address_as_ipv4_and_not_one_network_for_all(se
 def test_requests_without_an_address_share_one_limit_and_none_is_an_error(
     settings: Any, address: str
 ):
-    configure(settings, SENDS_PER_IPV4=["2/h"])
+    set_d7verify(settings, SENDS_PER_IPV4=["2/h"])
     assert Place(address).count_sends() == 2
     assert_throttled(Place("").send())
 
@@ -198,7 +181,7 @@ def test_requests_without_an_address_share_one_limit_and_none_is_an_error(
 def test_a_unix_socket_has_no_remote_addr_and_its_proxy_names_the_client(
     settings: Any, count: int, forwarded: str, address: str
 ):
-    configure(settings, TRUSTED_PROXY_COUNT=count)
+    set_d7verify(settings, TRUSTED_PROXY_COUNT=count)
     request = RequestFactory().post(
         "/api/otp/send/", {"recipient": NUMBER}, headers={"X-Forwarded-For": forwarded}
     )
@@ -238,7 +221,7 @@ PROXY = "10.0.0.1"
         (1, "203.0.113.9 1.1.1.1", PROXY),
         (1, "1.1.1.1;203.0.113.9", PROXY),
         (1, "for=203.0.113.9", PROXY),
-        (1, "٢٠٣.٠.١١٣.٩".encode().decode("latin-1"), PROXY),  # noqa: RUF001
+        (1, "٢٠٣.٠.١١٣.٩".encode().decode("latin-1"), PROXY),  # noqa: RUF001 - digits of Arabic
         (1, "203.0.113.009", PROXY),
         (1, "fe80::1%eth0", PROXY),
         (1, "[", PROXY),
@@ -257,7 +240,7 @@ PROXY = "10.0.0.1"
 def test_the_address_is_what_our_own_proxies_say_and_else_the_one_that_connected(
     settings: Any, count: int, forwarded: str | None, address: str
 ):
-    configure(settings, TRUSTED_PROXY_COUNT=count)
+    set_d7verify(settings, TRUSTED_PROXY_COUNT=count)
     headers = {} if forwarded is None else {"X-Forwarded-For": forwarded}
     answer = Place(PROXY, **headers).send()
     assert answer.status_code == 201
@@ -267,7 +250,7 @@ def test_the_address_is_what_our_own_proxies_say_and_else_the_one_that_connected
 @pytest.mark.parametrize("count", [0, 1, 2])
 def test_no_header_that_a_client_writes_gets_it_another_limit(settings: Any, count: int):
     """Each request with other forgeries; the proxies add what they saw."""
-    configure(settings, TRUSTED_PROXY_COUNT=count, SENDS_PER_IPV4=["3/h"])
+    set_d7verify(settings, TRUSTED_PROXY_COUNT=count, SENDS_PER_IPV4=["3/h"])
     added = ["203.0.113.9", "10.0.0.2"][:count]
     statuses = []
     for index in range(5):
@@ -289,7 +272,7 @@ def test_no_header_that_a_client_writes_gets_it_another_limit(settings: Any, cou
 
 
 def test_people_behind_one_trusted_proxy_do_not_share_a_limit(settings: Any):
-    configure(settings, TRUSTED_PROXY_COUNT=1, SENDS_PER_IPV4=["2/h"], SENDS_PER_IPV6=["1/h"])
+    set_d7verify(settings, TRUSTED_PROXY_COUNT=1, SENDS_PER_IPV4=["2/h"], SENDS_PER_IPV6=["1/h"])
     assert Place(PROXY, **{"X-Forwarded-For": "203.0.113.9"}).count_sends() == 2
     assert Place(PROXY, **{"X-Forwarded-For": "203.0.113.10"}).count_sends() == 2
     assert Place(PROXY, **{"X-Forwarded-For": "2001:db8::9"}).count_sends() == 1
@@ -310,7 +293,7 @@ def test_a_user_has_a_limit_over_all_addresses_and_nobody_elses(
 ):
     # As REST_FRAMEWORK has it on a site; DRF reads that once, at import.
     monkeypatch.setattr(APIView, "authentication_classes", [SessionAuthentication])
-    configure(settings, SENDS_PER_USER=["3/h"], SENDS_PER_IPV4=["4/h"])
+    set_d7verify(settings, SENDS_PER_USER=["3/h"], SENDS_PER_IPV4=["4/h"])
     places = [sign_in("ann", f"198.51.100.{index}") for index in range(5)]
     answers = [place.send() for place in places]
     assert [answer.status_code for answer in answers] == [201, 201, 201, 429, 429]
@@ -335,7 +318,7 @@ def make_wrong(code: str) -> str:
 def test_after_so_many_wrong_codes_an_address_tries_none_at_all_and_another_one_may(
     settings: Any, clock: time_machine.Traveller
 ):
-    configure(settings, WRONG_CODES_PER_ADDRESS=["6/10m"])
+    set_d7verify(settings, WRONG_CODES_PER_ADDRESS=["6/10m"])
     place = Place()
     first, second = open_session(), open_session()
     statuses = [place.verify(first[0], make_wrong(first[1])).status_code for _ in range(5)]
@@ -352,7 +335,7 @@ def test_after_so_many_wrong_codes_an_address_tries_none_at_all_and_another_one_
 
 
 def test_right_codes_and_what_is_not_compared_do_not_count_as_wrong(settings: Any):
-    configure(settings, WRONG_CODES_PER_ADDRESS=["1/10m"])
+    set_d7verify(settings, WRONG_CODES_PER_ADDRESS=["1/10m"])
     place = Place()
     for _ in range(3):
         assert place.verify(*open_session()).status_code == 200
@@ -365,7 +348,7 @@ def test_right_codes_and_what_is_not_compared_do_not_count_as_wrong(settings: An
 
 
 def test_an_address_that_may_try_no_code_may_still_be_sent_one_and_look_and_cancel(settings: Any):
-    configure(settings, WRONG_CODES_PER_ADDRESS=["1/10m"])
+    set_d7verify(settings, WRONG_CODES_PER_ADDRESS=["1/10m"])
     place = Place()
     otp_id, code = open_session()
     place.verify(otp_id, make_wrong(code))
@@ -382,7 +365,7 @@ def test_an_observed_limit_lets_through_and_says_who_passed_it(
     settings: Any, observed: list[tuple[str, str]], caplog: pytest.LogCaptureFixture
 ):
     modes = {LimitName.SENDS_PER_ADDRESS: "observe", LimitName.WRONG_CODES_PER_ADDRESS: "observe"}
-    configure(
+    set_d7verify(
         settings,
         LIMIT_MODES=modes,
         SENDS_PER_IPV6=["2/h"],
@@ -404,7 +387,7 @@ def test_an_observed_user_limit_lets_through_and_the_enforced_one_of_addresses_h
     settings: Any, monkeypatch: pytest.MonkeyPatch, observed: list[tuple[str, str]]
 ):
     monkeypatch.setattr(APIView, "authentication_classes", [SessionAuthentication])
-    configure(
+    set_d7verify(
         settings,
         LIMIT_MODES={LimitName.SENDS_PER_USER: "observe"},
         SENDS_PER_USER=["1/h"],
@@ -419,7 +402,7 @@ def test_an_observed_user_limit_lets_through_and_the_enforced_one_of_addresses_h
 def test_a_watched_rate_is_said_long_before_the_limit_refuses(
     settings: Any, observed: list[tuple[str, str]], caplog: pytest.LogCaptureFixture
 ):
-    configure(settings, WATCHED_SENDS_PER_ADDRESS="2/h", SENDS_PER_IPV4=["4/h"])
+    set_d7verify(settings, WATCHED_SENDS_PER_ADDRESS="2/h", SENDS_PER_IPV4=["4/h"])
     assert Place().count_sends() == 4
     # Of the third code, the fourth, and the one that was refused.
     assert observed == [("sends_per_address", "198.51.100.7")] * 3
@@ -438,7 +421,7 @@ class RaisingCache(BaseCache):
     def add(self, *_args: object, **_kwargs: object) -> bool:
         raise RuntimeError("no server")
 
-    get = set = incr = add  # type: ignore[assignment]
+    get = set = incr = add
 
 
 class SilentCache(BaseCache):
@@ -453,14 +436,14 @@ class SilentCache(BaseCache):
     def get(self, *_args: object, **_kwargs: object) -> None:
         return None
 
-    def incr(self, *_args: object, **_kwargs: object) -> None:  # type: ignore[override]
+    def incr(self, *_args: object, **_kwargs: object) -> None:
         return None
 
 
 class FullCache(SilentCache):
     """Memcached without its server."""
 
-    def incr(self, *_args: object, **_kwargs: object) -> None:  # type: ignore[override]
+    def incr(self, *_args: object, **_kwargs: object) -> None:
         raise ValueError("Key not found")
 
 
@@ -502,7 +485,7 @@ def test_without_its_cache_an_enforced_edge_refuses_politely_and_nothing_is_sent
 def test_without_its_cache_an_observed_edge_lets_through_and_the_limits_of_numbers_hold(
     settings: Any, clock: time_machine.Traveller, caplog: pytest.LogCaptureFixture
 ):
-    configure(settings, LIMIT_MODES=OBSERVED)
+    set_d7verify(settings, LIMIT_MODES=OBSERVED)
     place = Place()
     otp_id = place.send(NUMBER).json()["otp_id"]
     code = str(locmem.outbox[-1].code)
@@ -535,7 +518,7 @@ def test_an_answer_that_is_given_already_is_not_taken_back_when_the_cache_dies(
 def test_switched_off_nothing_is_counted_whatever_the_cache(settings: Any):
     settings.RATELIMIT_ENABLE = False
     settings.CACHES = {"default": DEAD["keeps nothing"]}
-    configure(settings, SENDS_PER_IPV4=["1/h"], WRONG_CODES_PER_ADDRESS=["1/h"])
+    set_d7verify(settings, SENDS_PER_IPV4=["1/h"], WRONG_CODES_PER_ADDRESS=["1/h"])
     place = Place()
     assert [place.send().status_code for _ in range(3)] == [201] * 3
     otp_id, code = open_session()
@@ -558,7 +541,7 @@ def shared_cache(settings: Any) -> None:
 
 @pytest.mark.usefixtures("shared_cache")
 def test_a_cache_of_its_own_counts_and_the_default_one_is_not_asked(settings: Any):
-    configure(settings, SENDS_PER_IPV4=["3/h"], WRONG_CODES_PER_ADDRESS=["2/10m"])
+    set_d7verify(settings, SENDS_PER_IPV4=["3/h"], WRONG_CODES_PER_ADDRESS=["2/10m"])
     assert Place().count_sends() == 3
     assert Place("198.51.100.8").count_sends() == 3
     place = Place("198.51.100.9")
@@ -600,7 +583,7 @@ def test_the_requester_is_printable_and_bounded(settings: Any):
 
 
 def test_a_log_line_of_an_address_is_one_line(settings: Any, caplog: pytest.LogCaptureFixture):
-    configure(settings, TRUSTED_PROXY_COUNT=1, WATCHED_SENDS_PER_ADDRESS="1/h")
+    set_d7verify(settings, TRUSTED_PROXY_COUNT=1, WATCHED_SENDS_PER_ADDRESS="1/h")
     for _ in range(2):
         Place("10.0.0.1", **{"X-Forwarded-For": "1.1.1.1\tevil"}).send()
     lines = [r.getMessage() for r in caplog.records if r.levelno == logging.WARNING]

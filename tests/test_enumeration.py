@@ -21,7 +21,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from django_d7verify import gateways, services
+from django_d7verify import services
 from django_d7verify.emulator import Emulator
 from django_d7verify.exceptions import SessionClosed
 from django_d7verify.gateways import locmem
@@ -29,8 +29,8 @@ from django_d7verify.models import Event, OTPSession, Recipient
 from django_d7verify.token_strategies import BACKEND
 from django_d7verify.words import EventKind
 
-from .conftest import API_TOKEN, make_d7_settings
-from .logging_in import deliver, held, make_user, set_d7verify
+from .conftest import API_TOKEN, make_d7_settings, set_d7verify
+from .logging_in import deliver, held, make_user
 
 pytestmark = pytest.mark.django_db(transaction=True)
 logger = logging.getLogger(__name__)
@@ -72,7 +72,6 @@ class World:
 
 @pytest.fixture
 def world(settings: Any, emulator: Emulator, monkeypatch: Any) -> Iterator[World]:
-    monkeypatch.setattr(gateways, "_made", {})
     settings.AUTHENTICATION_BACKENDS = [BACKEND]
     settings.MIDDLEWARE = [*settings.MIDDLEWARE, "django.middleware.csrf.CsrfViewMiddleware"]
     set_d7verify(settings, DISPATCHER="tests.logging_in.HeldDispatcher", BREAKER_FAILURES=1000)

@@ -30,7 +30,6 @@ from django_d7verify.services import OTP
 from django_d7verify.words import EventKind, GatewayReason, PinStatus, SessionStatus
 
 from .conftest import NUMBER
-from .contract.conftest import own_gateways  # noqa: F401 - a fixture
 from .contract.wires import (
     IMPATIENT,
     KINDS,

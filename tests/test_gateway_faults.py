@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import time_machine
 
-from django_d7verify import gateways, services
+from django_d7verify import services
 from django_d7verify.emulator import Emulator
 from django_d7verify.emulator.faults import FAULTS, REPORT_FAULTS
 from django_d7verify.exceptions import (
@@ -100,12 +100,6 @@ TABLE = [
     uncertain("redirect"),
 ]
 each_fault = pytest.mark.parametrize("fault", TABLE, ids=str)
-
-
-@pytest.fixture(autouse=True)
-def new_gateways(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No breaker remembers the faults of another test."""
-    monkeypatch.setattr(gateways, "_made", {})
 
 
 #: For how long we wait where the fault is to let us wait; no other limit may end the call first.

@@ -19,7 +19,6 @@ from django_d7verify.gateways.base import CodeMessage, Gateway
 from django_d7verify.words import Delivery, Verdict
 
 from .conftest import NUMBER
-from .contract.conftest import own_gateways  # noqa: F401 - a fixture
 from .contract.wires import KINDS, NETWORKED, make_gateway_settings
 
 MESSAGE = CodeMessage(
@@ -267,7 +266,7 @@ def test_a_gateway_is_the_same_until_its_settings_change(
     if name in NETWORKED:
         other = configure(read_timeout_seconds=4)
         assert other is not first
-        other.client.close()  # type: ignore[attr-defined]
+        other.client.close()
 
 
 @pytest.mark.parametrize("name", NETWORKED)

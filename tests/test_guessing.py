@@ -2,12 +2,14 @@
 A simulated day, and three, of guessing codes for one number.
 
 The attacker knows the number and the rules, comes from a new address with every request, opens
-sessions as often as it is let, and waits exactly as long as it is told. ``-rP`` shows the figures.
+sessions as often as it is let, and waits exactly as long as it is told.
+``-rP --log-level=INFO`` shows the figures.
 """
 
 from __future__ import annotations
 
 import itertools
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -29,6 +31,7 @@ from django_d7verify.words import EventKind, SessionStatus
 from .conftest import NUMBER, make_d7_settings
 
 pytestmark = pytest.mark.django_db
+logger = logging.getLogger(__name__)
 
 STARTED_AT = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -109,7 +112,7 @@ def test_three_days_of_guessing_get_59_codes_in_the_first_and_30_a_day_after_and
     attacker = Attacker(saves=saves)
     attacker.work_until(STARTED_AT + 3 * DAY)
     days = [attacker.count(day * DAY, (day + 1) * DAY) for day in range(3)]
-    print(f"saving {saves}: {days} codes compared, in {attacker.sessions} sessions")  # noqa: T201
+    logger.info("Saving %s: %s codes compared, in %d sessions", saves, days, attacker.sessions)
     assert sum(days) == len(attacker.compared_at) == count_failures()
     # 30 that were saved up, and one each 48 minutes.
     for number in range(3):
@@ -174,7 +177,7 @@ def test_a_day_of_guessing_by_the_api_with_a_new_address_each_time_gets_at_most_
         while datetime.now(UTC) < STARTED_AT + 2 * DAY:
             clock.shift(web.step())
     second = len(web.compared_at) - first
-    print(f"{first} codes compared, then {second}, by {len(web.addresses)} addresses")  # noqa: T201
+    logger.info("%s compared, then %s, by %d addresses", first, second, len(web.addresses))
     assert 45 <= first <= 59
     assert 15 <= second <= 31
     assert len(web.compared_at) == count_failures()
@@ -195,7 +198,7 @@ def test_a_day_of_guessing_at_provider_made_codes_gets_at_most_59(
     attacker = Provider()
     attacker.told = STARTED_AT
     attacker.work_until(STARTED_AT + DAY)
-    print(f"{len(attacker.compared_at)} provider-made codes compared")  # noqa: T201
+    logger.info("%d provider-made codes compared", len(attacker.compared_at))
     assert 45 <= len(attacker.compared_at) <= 59
     asked = emulator.calls("/verify/v1/otp/verify-otp")
     assert len(asked) == len(attacker.compared_at)
@@ -299,7 +302,7 @@ def test_while_a_stranger_guesses_all_day_the_owner_logs_in_whenever_they_like()
         assert services.verify_otp(otp.otp_id, code, now=now).approved
         attacker.now = now
     guesses = len(attacker.compared_at)
-    print(f"24 logins, {len(waits)} of which waited {set(waits)} s; {guesses} guesses")  # noqa: T201
+    logger.info("24 logins, %d waited %s s; %d guesses", len(waits), set(waits), guesses)
     # The 60 seconds are everybody's; the hours and days are not.
     assert set(waits) == {40}
     assert 30 <= guesses <= 59
@@ -403,7 +406,7 @@ def test_an_owner_who_verifies_often_does_not_refill_a_guessers_day():
             approved += services.verify_otp(otp.otp_id, newest_code(), now=now).approved
         except (Throttled, LockedOut):
             continue
-    print(f"{len(attacker.compared_at)} guesses beside {approved} approvals")  # noqa: T201
+    logger.info("%d guesses beside %d approvals", len(attacker.compared_at), approved)
     assert approved >= 3
     assert len(attacker.compared_at) <= 59
     assert count_most(attacker.compared_at, DAY) <= 59

@@ -25,8 +25,8 @@ from django_d7verify.gateways import locmem
 from django_d7verify.models import OTPSession, Recipient
 from django_d7verify.token_strategies import BACKEND, TokenStrategy, get_token_strategy
 
-from .conftest import NUMBER
-from .logging_in import OTHER_NUMBER, deliver, make_user, set_d7verify
+from .conftest import NUMBER, set_d7verify
+from .logging_in import OTHER_NUMBER, deliver, make_user
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -30,8 +30,8 @@ from django_d7verify.models import Event, OTPSession, PhoneNumber, Pin, Recipien
 from django_d7verify.services import LoginResult
 from django_d7verify.words import EventKind, PinStatus, Requester, SessionStatus
 
-from .conftest import NUMBER
-from .logging_in import OTHER_NUMBER, deliver, listen, make_user, send_login, set_d7verify
+from .conftest import NUMBER, set_d7verify
+from .logging_in import OTHER_NUMBER, deliver, listen, make_user, send_login
 from .parallel import run_at_once
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -18,8 +18,8 @@ from django_d7verify.phone_stores import ModelPhoneStore, PhoneStore, get_phone_
 from django_d7verify.services import OTP
 from django_d7verify.words import EventKind, Requester
 
-from .conftest import NUMBER
-from .logging_in import OTHER_NUMBER, deliver, listen, make_user, send_login, set_d7verify
+from .conftest import NUMBER, set_d7verify
+from .logging_in import OTHER_NUMBER, deliver, listen, make_user, send_login
 from .parallel import run_at_once
 
 pytestmark = pytest.mark.django_db(transaction=True)

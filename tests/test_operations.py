@@ -12,7 +12,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
-from django_d7verify import gateways, services
+from django_d7verify import services
 from django_d7verify.emulator import Emulator
 from django_d7verify.models import Event, OTPSession, Recipient
 from django_d7verify.words import EventKind
@@ -57,7 +57,6 @@ def answers(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 @pytest.fixture
 def doctor(d7: Emulator, settings: Any, monkeypatch: pytest.MonkeyPatch) -> Emulator:
-    monkeypatch.setattr(gateways, "_made", {})
     settings.SILENCED_SYSTEM_CHECKS = [f"d7verify.W0{number:02d}" for number in range(1, 20)]
     return d7
 

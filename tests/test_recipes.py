@@ -37,9 +37,9 @@ from django_d7verify.exceptions import (
 from django_d7verify.gateways import locmem
 from django_d7verify.webhooks import receive_report
 
-from .conftest import NUMBER
+from .conftest import NUMBER, set_d7verify
 from .guide import SECTION
-from .logging_in import deliver, make_user, set_d7verify
+from .logging_in import deliver, make_user
 from .readme import BLOCKS, README, ROOT, read_block, read_table, read_words
 from .test_signals import SIGNALS
 
@@ -154,7 +154,7 @@ def run_block_slowly(name: str, **names: Any) -> dict[str, Any]:
     """Run a block a statement a minute, as its codes are sent no sooner."""
     with time_machine.travel(timezone.now(), tick=False) as clock:
         for statement in ast.parse(read_block(name)).body:
-            exec(compile(ast.Module([statement], []), "README.md", "exec"), names)  # noqa: S102
+            exec(compile(ast.Module([statement], []), "README.md", "exec"), names)  # noqa: S102 - as above
             clock.shift(timedelta(seconds=60))
             if locmem.outbox:
                 names["code"] = str(locmem.outbox[-1].code)
@@ -258,7 +258,7 @@ def test_a_page_is_extended_by_a_template_of_its_own_name(
 
 def test_delivery_reports_are_taken_at_the_address_that_is_said(settings: Any):
     urls = run_block("report urls", urlpatterns=[], path=path, include=include)["urlpatterns"]
-    names = run_block("report settings", D7VERIFY=settings.D7VERIFY)
+    names = run_block("report settings", D7VERIFY={**settings.D7VERIFY})
     settings.D7VERIFY = names["D7VERIFY"]
     settings.ROOT_URLCONF = types.ModuleType("readme_urls")
     settings.ROOT_URLCONF.urlpatterns = urls

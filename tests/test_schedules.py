@@ -8,6 +8,7 @@ small, so that schedules meet them; ``D7VERIFY_TEST_SCHEDULES=500`` tries so man
 from __future__ import annotations
 
 import itertools
+import logging
 import os
 from collections import Counter
 from collections.abc import Callable
@@ -27,7 +28,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from django_d7verify import gateways, limits, services
+from django_d7verify import limits, services
 from django_d7verify.emulator import Emulator
 from django_d7verify.exceptions import (
     ConfigurationError,
@@ -45,6 +46,7 @@ from django_d7verify.words import EventKind, GatewayReason, PinStatus, SessionSt
 from .conftest import make_d7_settings
 
 pytestmark = pytest.mark.django_db
+logger = logging.getLogger(__name__)
 
 STARTED_AT = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 NUMBERS = ["+971501234567", "+971507654321"]
@@ -423,13 +425,12 @@ def play(schedule: type[Schedule], examples: int, steps: int) -> Counter[str]:
             suppress_health_check=list(HealthCheck),
         ),
     )
-    print(*sorted(schedule.outcomes.items()))  # noqa: T201 - shown with pytest -rP
+    logger.info("%s", sorted(schedule.outcomes.items()))
     return schedule.outcomes
 
 
 @pytest.fixture(autouse=True)
 def site(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gateways, "_made", {})
     settings.D7VERIFY = {
         **RULES,
         "GATEWAYS": {"default": {"BACKEND": f"{__name__}.FaultyGateway"}},

@@ -20,7 +20,7 @@ from django.dispatch import Signal
 from django.test import Client, RequestFactory
 from django.views.debug import get_exception_reporter_class
 
-from django_d7verify import gateways, services, signals
+from django_d7verify import services, signals
 from django_d7verify.clients import d7_answers, http
 from django_d7verify.conf import conf
 from django_d7verify.edge import make_requester
@@ -110,12 +110,6 @@ class World:
         return result
 
 
-@pytest.fixture(autouse=True)
-def new_gateways(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No breaker remembers the faults of another test, and none is in the way of this one's."""
-    monkeypatch.setattr(gateways, "_made", {})
-
-
 @pytest.fixture(params=["own", "provider-made"])
 def world(
     request: pytest.FixtureRequest, settings: Any, emulator: Emulator, caplog: Any
@@ -202,7 +196,7 @@ def gather(world: World, records: list[logging.LogRecord]) -> Traces:
         ],
         # The number beside which an event stands is a key, and no part of what is told.
         audit=[repr({**row, "recipient_id": ""}) for row in Event.objects.values()],
-        cached=[f"{key} {pickle.loads(value)!r}" for key, value in cache._cache.items()],  # noqa: S301
+        cached=[f"{key} {pickle.loads(value)!r}" for key, value in cache._cache.items()],  # noqa: S301 - our own
         answers=[f"{answer.body} {dict(answer.headers)}" for answer in world.api.answers],
         sent=[
             f"{name}.{argument}: {text}"

@@ -28,8 +28,7 @@ from django_d7verify.models import Event, OTPSession, Recipient
 from django_d7verify.words import EventKind, SessionStatus
 
 from .conftest import NUMBER
-from .contract.conftest import own_gateways, wire  # noqa: F401 - fixtures
-from .contract.wires import PATIENCE_SECONDS, Wire, make_gateway_settings
+from .contract.wires import PATIENCE_SECONDS, make_gateway_settings
 from .parallel import run_at_once
 from .test_statements import count
 
@@ -48,17 +47,6 @@ def assert_refused(call: Callable[[], object]) -> None:
 
 
 # Nothing is sent.
-
-
-def test_a_stopped_number_is_sent_nothing_by_any_gateway(wire: Wire) -> None:  # noqa: F811
-    otp = wire.send()
-    wire.advance(60)
-    assert services.stop_recipient(NUMBER)
-    calls = len(wire.emulator.calls())
-    assert_refused(wire.send)
-    assert_refused(lambda: wire.resend(otp))
-    assert len(wire.codes()) == 1
-    assert len(wire.emulator.calls()) == calls
 
 
 def test_a_number_never_seen_before_can_be_stopped_and_is_sent_nothing() -> None:

@@ -7,15 +7,15 @@ from typing import Any
 
 import pytest
 
-from django_d7verify import gateways, services
+from django_d7verify import services
 from django_d7verify.emulator import Emulator
 from django_d7verify.exceptions import InvalidCode, SessionClosed, Throttled
 from django_d7verify.gateways import locmem
 from django_d7verify.models import Event, OTPSession, Pin
 from django_d7verify.words import EventKind, PinStatus
 
-from .conftest import NUMBER, make_d7_settings
-from .logging_in import deliver, make_user, send_login, set_d7verify
+from .conftest import NUMBER, make_d7_settings, set_d7verify
+from .logging_in import deliver, make_user, send_login
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -30,7 +30,6 @@ def sent(
     request: pytest.FixtureRequest, settings: Any, emulator: Emulator, monkeypatch: Any
 ) -> Sent:
     """What went out, by either kind of gateway."""
-    monkeypatch.setattr(gateways, "_made", {})
     numbers = {REVIEWER: {"CODE": CODE, "UNTIL": date(2027, 1, 1)}}
     set_d7verify(settings, TEST_NUMBERS=numbers, NUMBER_TYPES=["MOBILE", "FIXED_LINE_OR_MOBILE"])
     if request.param == "provider-made":

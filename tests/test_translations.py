@@ -95,7 +95,7 @@ def test_a_translation_has_the_places_of_its_text(language: str):
 @pytest.mark.parametrize("language", FORMS)
 def test_the_compiled_catalog_is_the_written_one(language: str):
     with (LOCALE / language / "LC_MESSAGES" / "django.mo").open("rb") as file:
-        compiled = gettext.GNUTranslations(file)._catalog  # type: ignore[attr-defined]
+        compiled = gettext.GNUTranslations(file)._catalog
     written: dict[object, str] = {}
     for msgid, (plural, forms) in read_catalog(language).items():
         for number, form in enumerate(forms):

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from django_d7verify import gateways
 from django_d7verify.emulator import Emulator
 
 from .conftest import StaffFactory
@@ -21,7 +20,6 @@ LOCMEM = "django_d7verify.gateways.locmem.LocMemGateway"
 
 @pytest.fixture(autouse=True)
 def sites_gateways(settings: Any, emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gateways, "_made", {})
     options = {"api_token": "t" * 20, "originator": "A", "api_url": emulator.url}
     settings.D7VERIFY = {
         **settings.D7VERIFY,

@@ -58,7 +58,7 @@ def test_staff_take_all_numbers_of_a_user_away_and_it_is_in_the_audit(
     assert not PhoneNumber.objects.exists()
     events = Event.objects.filter(kind=EventKind.FACTOR_RESET)
     assert {event.recipient_id for event in events} == {NUMBER, OTHER}
-    assert {event.by_id for event in events} == {staff.user.pk}  # type: ignore[attr-defined]
+    assert {event.by_id for event in events} == {staff.user.pk}
     assert LogEntry.objects.count() == 1
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from tests.settings import *  # noqa: F403
+from tests.settings import *  # noqa: F403 - as sites layer their settings
 from tests.settings import D7VERIFY, DATABASES, INSTALLED_APPS, MIDDLEWARE, REST_FRAMEWORK
 
 #: Also of the processes that a test starts, which look at the database of the test itself.

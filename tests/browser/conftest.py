@@ -18,12 +18,10 @@ from typing import Any
 
 import pytest
 from django.contrib.auth import get_user_model
-from django.utils import timezone
 from pytest_django.live_server_helper import LiveServer
 
-from django_d7verify.models import PhoneNumber
 from tests.conftest import NUMBER
-from tests.web.conftest import MIDDLEWARE
+from tests.web.conftest import bind, set_up
 
 if os.environ.get("D7VERIFY_BROWSER") != "1":
     collect_ignore_glob = ["*"]
@@ -64,18 +62,8 @@ def screenshots() -> Path:
 
 @pytest.fixture(autouse=True)
 def site(settings: Any) -> Any:
-    settings.MIDDLEWARE = MIDDLEWARE
+    set_up(settings)
     settings.LANGUAGES = [("en", "English"), ("et", "Eesti"), ("ar", "العربية")]
-    settings.AUTHENTICATION_BACKENDS = [
-        "django.contrib.auth.backends.ModelBackend",
-        "django_d7verify.backends.PhoneOTPBackend",
-    ]
-    settings.D7VERIFY = {
-        **settings.D7VERIFY,
-        "DISPATCHER": "tests.web.people.AtOnce",
-        "PURPOSES": {"transfer": {}},
-        "TELL_OLD_NUMBER": False,
-    }
     return settings
 
 
@@ -83,9 +71,7 @@ def site(settings: Any) -> Any:
 def owner(transactional_db: None) -> Any:
     """Somebody whose number is ``NUMBER``."""
     user = get_user_model().objects.create_user("ann", password="secret")
-    PhoneNumber.objects.create(
-        user=user, number=NUMBER, primary_of=user, verified_at=timezone.now()
-    )
+    bind(user, NUMBER)
     return user
 
 

@@ -1,28 +1,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from django_d7verify import gateways
 from django_d7verify.emulator import Emulator
 from django_d7verify.gateways import locmem
 from tests.conftest import NUMBER
 
 from .wires import KINDS, Wire
-
-
-@pytest.fixture(autouse=True)
-def own_gateways(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Gateways of this test alone: no breaker remembers what another test did."""
-    made: dict[str, Any] = {}
-    monkeypatch.setattr(gateways, "_made", made)
-    yield
-    for _settings, gateway in made.values():
-        if client := getattr(gateway, "client", None):
-            client.close()
 
 
 @pytest.fixture(params=list(KINDS))

@@ -93,7 +93,7 @@ class Receiver:
                 self.send_header("Content-Length", "0")
                 self.end_headers()
 
-            do_GET = do_POST = serve  # noqa: N815
+            do_GET = do_POST = serve  # noqa: N815 - http.server's names
 
             def log_message(self, *args):
                 pass

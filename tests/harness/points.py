@@ -122,7 +122,7 @@ def _die_before_commit(points: Points, point: str, module: ModuleType, works: li
 
         return run(work_and_die, *args, **kwargs)
 
-    module.run_durably = run_and_die  # type: ignore[attr-defined]
+    module.run_durably = run_and_die
 
 
 def _die_around_call(

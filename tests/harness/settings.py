@@ -18,7 +18,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from example_site.settings import *  # noqa: F403
+from example_site.settings import *  # noqa: F403 - as sites layer their settings
 from example_site.settings import D7VERIFY as EXAMPLE
 from example_site.settings import DATABASES
 

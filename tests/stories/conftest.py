@@ -6,17 +6,10 @@ from typing import Any
 import pytest
 import time_machine
 
-from django_d7verify import gateways
 from django_d7verify.emulator import Emulator
 from tests.conftest import make_d7_settings
 
 from .site import STARTED_AT, Api, Clocks, Phones
-
-
-@pytest.fixture(autouse=True)
-def new_gateways(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No breaker remembers the faults of another test."""
-    monkeypatch.setattr(gateways, "_made", {})
 
 
 @pytest.fixture

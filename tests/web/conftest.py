@@ -27,8 +27,8 @@ MIDDLEWARE = [
 ]
 
 
-@pytest.fixture(autouse=True)
-def site(settings: Any) -> Any:
+def set_up(settings: Any) -> None:
+    """A site that has the pages, and sends before it answers."""
     settings.MIDDLEWARE = MIDDLEWARE
     settings.AUTHENTICATION_BACKENDS = [
         "django.contrib.auth.backends.ModelBackend",
@@ -40,6 +40,11 @@ def site(settings: Any) -> Any:
         "PURPOSES": {"transfer": {}},
         "TELL_OLD_NUMBER": False,
     }
+
+
+@pytest.fixture(autouse=True)
+def site(settings: Any) -> Any:
+    set_up(settings)
     return settings
 
 
@@ -71,7 +76,3 @@ def bind(user: Any, number: str) -> None:
     PhoneNumber.objects.create(
         user=user, number=number, primary_of=user, verified_at=timezone.now()
     )
-
-
-def set_option(settings: Any, **options: Any) -> None:
-    settings.D7VERIFY = {**settings.D7VERIFY, **options}

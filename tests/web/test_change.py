@@ -8,10 +8,10 @@ import pytest
 from django.contrib.auth import get_user_model
 
 from django_d7verify.models import PhoneNumber
-from tests.conftest import NUMBER
+from tests.conftest import NUMBER, set_d7verify
 from tests.stories.site import OTHER_NUMBER
 
-from .conftest import bind, set_option
+from .conftest import bind
 from .people import (
     CHANGE_CODE_PAGE,
     CHANGE_PAGE,
@@ -101,7 +101,7 @@ def test_a_number_of_another_user_is_not_taken(owner: Any):
 
 
 def test_a_change_ends_the_users_other_sessions(owner: Any, settings: Any):
-    set_option(settings, END_OTHER_SESSIONS=True)
+    set_d7verify(settings, END_OTHER_SESSIONS=True)
     here, elsewhere, stranger = sign_in(owner), sign_in(owner), Browser()
     assert (here.is_signed_in, elsewhere.is_signed_in) == (True, True)
     asked = here.submit(prove_old(here), recipient=OTHER_NUMBER)
@@ -111,7 +111,7 @@ def test_a_change_ends_the_users_other_sessions(owner: Any, settings: Any):
 
 
 def test_a_session_by_phone_is_ended_too(owner: Any, settings: Any, clock: Any):
-    set_option(settings, END_OTHER_SESSIONS=True)
+    set_d7verify(settings, END_OTHER_SESSIONS=True)
     browser = Browser()
     browser.sign_in()
     PhoneNumber.objects.filter(user=owner).update(number=OTHER_NUMBER)
@@ -131,7 +131,7 @@ def test_sessions_cost_one_statement_and_none_where_they_are_not_ended(
     browser = sign_in(owner)
     with django_assert_num_queries(2):
         assert browser.is_signed_in
-    set_option(settings, END_OTHER_SESSIONS=True)
+    set_d7verify(settings, END_OTHER_SESSIONS=True)
     assert browser.is_signed_in
     with django_assert_num_queries(3):
         assert browser.is_signed_in

@@ -9,10 +9,9 @@ import pytest
 from django_d7verify.emulator import Emulator
 from django_d7verify.gateways import locmem
 from django_d7verify.models import OTPSession
-from tests.conftest import NUMBER, make_d7_settings
+from tests.conftest import NUMBER, make_d7_settings, set_d7verify
 from tests.stories.site import SEND_PATH, VERIFY_PATH
 
-from .conftest import set_option
 from .people import CODE_PAGE, FACTOR_CODE_PAGE, FACTOR_PAGE, NUMBER_PAGE, Browser, newest_code
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -22,14 +21,14 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def by_d7(settings: Any, emulator: Emulator) -> Emulator:
     """The site sends through D7 Verify, which makes the codes; nobody waits for long."""
     gateway = make_d7_settings(emulator, read_timeout_seconds=0.5)
-    set_option(settings, GATEWAYS={"default": gateway})
+    set_d7verify(settings, GATEWAYS={"default": gateway})
     return emulator
 
 
 @pytest.fixture
 def inline(settings: Any) -> None:
     """Codes for who is known are sent before the answer, which says how it went."""
-    set_option(settings, DISPATCHER="django_d7verify.dispatchers.InlineDispatcher")
+    set_d7verify(settings, DISPATCHER="django_d7verify.dispatchers.InlineDispatcher")
 
 
 @pytest.fixture
@@ -41,7 +40,7 @@ def signed_in(browser: Browser, owner: Any) -> Browser:
 @pytest.mark.usefixtures("inline")
 def test_a_message_that_may_have_left_can_still_be_used(signed_in: Browser, settings: Any):
     gateway = {"BACKEND": "tests.stories.gateways.LossyGateway", "OPTIONS": {"lost": (1,)}}
-    set_option(settings, GATEWAYS={"default": gateway})
+    set_d7verify(settings, GATEWAYS={"default": gateway})
     page = signed_in.submit(signed_in.open(f"{FACTOR_PAGE}?next=/pages/lately/"))
     assert (page.status, page.path) == (200, FACTOR_CODE_PAGE)
     assert "do not know whether the code was sent" in page.problem
@@ -85,7 +84,7 @@ def test_a_code_that_a_worker_could_not_send_leads_back_and_says_so(
 def test_too_many_wrong_codes_from_one_address_are_refused_with_the_wait(
     browser: Browser, owner: Any, settings: Any
 ):
-    set_option(settings, WRONG_CODES_PER_ADDRESS=["1/10m"])
+    set_d7verify(settings, WRONG_CODES_PER_ADDRESS=["1/10m"])
     page = browser.ask_for_code()
     page = browser.submit(page, otp_code="000000")
     refused = browser.submit(page, otp_code=newest_code())
@@ -97,7 +96,7 @@ def test_too_many_wrong_codes_from_one_address_are_refused_with_the_wait(
 def test_what_is_no_code_is_not_counted_against_its_address(
     browser: Browser, owner: Any, settings: Any
 ):
-    set_option(settings, WRONG_CODES_PER_ADDRESS=["1/10m"])
+    set_d7verify(settings, WRONG_CODES_PER_ADDRESS=["1/10m"])
     page = browser.ask_for_code()
     for _attempt in range(3):
         page = browser.submit(page, otp_code="123")
@@ -105,7 +104,7 @@ def test_what_is_no_code_is_not_counted_against_its_address(
 
 
 def test_too_many_codes_for_one_address_are_refused(browser: Browser, owner: Any, settings: Any):
-    set_option(settings, SENDS_PER_IPV4=["1/h"])
+    set_d7verify(settings, SENDS_PER_IPV4=["1/h"])
     browser.ask_for_code("+971507654321")
     page = browser.ask_for_code()
     assert (page.status, page.path) == (429, NUMBER_PAGE)

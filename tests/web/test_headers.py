@@ -9,10 +9,9 @@ import pytest
 from django.test import override_settings
 
 from django_d7verify.models import OTPSession
-from tests.conftest import NUMBER
+from tests.conftest import NUMBER, set_d7verify
 from tests.stories.site import make_wrong
 
-from .conftest import set_option
 from .people import (
     CHANGE_PAGE,
     CODE_PAGE,
@@ -83,7 +82,7 @@ def test_redirects_carry_the_headers_too(browser: Browser, db: None):
 
 
 def test_a_site_with_a_policy_of_its_own_turns_ours_off(browser: Browser, settings: Any, db: None):
-    set_option(settings, CONTENT_SECURITY_POLICY=False)
+    set_d7verify(settings, CONTENT_SECURITY_POLICY=False)
     assert "Content-Security-Policy" not in browser.open(NUMBER_PAGE).response.headers
 
 

@@ -11,10 +11,9 @@ from django.contrib.auth import get_user_model
 from django_d7verify.gateways import locmem
 from django_d7verify.models import Event, OTPSession
 from django_d7verify.words import EventKind
-from tests.conftest import NUMBER
+from tests.conftest import NUMBER, set_d7verify
 from tests.stories.site import OTHER_NUMBER, make_wrong
 
-from .conftest import set_option
 from .people import CODE_PAGE, DONE_PAGE, NUMBER_PAGE, Browser, Page, codes, newest_code
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -192,7 +191,7 @@ def test_delivery_is_never_shown_before_the_person_is_known(browser: Browser, ow
 
 
 def test_signing_up_makes_a_user(browser: Browser, settings: Any, db: None):
-    set_option(settings, SIGN_UP=True)
+    set_d7verify(settings, SIGN_UP=True)
     assert browser.sign_in(OTHER_NUMBER).path == DONE_PAGE
     assert get_user_model().objects.get().d7verify_numbers.get().number == OTHER_NUMBER
     assert Event.objects.filter(kind=EventKind.LOGGED_IN).count() == 1

@@ -10,10 +10,10 @@ from django_d7verify import services
 from django_d7verify.gateways import locmem
 from django_d7verify.models import OTPSession, Pin
 from django_d7verify.words import Delivery
-from tests.conftest import NUMBER
+from tests.conftest import NUMBER, set_d7verify
 from tests.stories.site import OTHER_NUMBER, make_wrong
 
-from .conftest import bind, set_option
+from .conftest import bind
 from .people import (
     CHANGE_PAGE,
     DONE_PAGE,
@@ -85,7 +85,7 @@ def test_a_code_for_a_purpose_that_the_site_has_no_more_is_asked_for_anew(
     signed_in: Browser, settings: Any, clock: Any
 ):
     page = signed_in.submit(signed_in.open("/pages/transfer/5/"))
-    set_option(settings, PURPOSES={})
+    set_d7verify(settings, PURPOSES={})
     clock.shift(60)
     asked = signed_in.resend(page)
     assert (asked.status, asked.path) == (200, FACTOR_PAGE)
