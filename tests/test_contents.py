@@ -19,13 +19,12 @@ from django_d7verify.emulator import Emulator
 from django_d7verify.emulator.text_parts import MESSENGER_PROFILE, Profile, count_parts
 from django_d7verify.exceptions import ConfigurationError
 from django_d7verify.gateways import get_gateway, locmem
-from django_d7verify.gateways.base import CodeMessage
 from django_d7verify.models import OTPSession, Pin, Recipient
 from django_d7verify.texts import D7_DOCUMENTED, MESSENGER, TextLimits, get_encoding, measure
 from django_d7verify.words import PinStatus, Requester, SessionStatus
 
 from .conftest import NUMBER, set_d7verify
-from .contract.wires import KINDS, make_gateway_settings
+from .contract.wires import KINDS, make_gateway_settings, make_message
 
 pytestmark = pytest.mark.django_db
 
@@ -365,19 +364,6 @@ really_sent = hypothesis_settings(
 )
 
 
-def make_message(text: str) -> CodeMessage:
-    return CodeMessage(
-        recipient=NUMBER,
-        content=text,
-        code="123456",
-        code_length=6,
-        code_alphabet="numeric",
-        expiry_seconds=600,
-        resend_wait_seconds=60,
-        max_resends=5,
-    )
-
-
 @pytest.fixture
 def carriers(settings: Any, emulator: Emulator) -> Emulator:
     gateways = {
@@ -402,7 +388,7 @@ def test_our_count_of_parts_is_d7s_for_any_text(
     carriers: Emulator, profile: str, text: str
 ) -> None:
     carriers.set_switches(d7_text_profile=profile)
-    message = make_message(text)
+    message = make_message(content=text)
     receipt = get_gateway(profile).send(message)
     sent = carriers.messages(NUMBER)[-1]
     assert sent["reference"] == receipt.reference
@@ -425,7 +411,7 @@ STANDARD = Profile(160, 153, 70, 67)
 def test_our_count_of_parts_is_messengers_by_its_own_numbers_and_by_ours_for_any_text(
     carriers: Emulator, text: str
 ) -> None:
-    message = make_message(text)
+    message = make_message(content=text)
     gateway = get_gateway("sms")
     encoding = {"gsm": "GSM-7", "ucs2": "UCS-2"}[get_encoding(message.text)]
     counted = count_parts(message.text, encoding, STANDARD)

@@ -15,22 +15,13 @@ import pytest
 from django_d7verify.emulator import Emulator
 from django_d7verify.exceptions import ConfigurationError, GatewayRefused
 from django_d7verify.gateways import get_gateway, make_gateway
-from django_d7verify.gateways.base import CodeMessage, Gateway
+from django_d7verify.gateways.base import Gateway
 from django_d7verify.words import Delivery, Verdict
 
 from .conftest import NUMBER
-from .contract.wires import KINDS, NETWORKED, make_gateway_settings
+from .contract.wires import KINDS, NETWORKED, make_gateway_settings, make_message
 
-MESSAGE = CodeMessage(
-    recipient=NUMBER,
-    content="Your code: {}",
-    code="123456",
-    code_length=6,
-    code_alphabet="numeric",
-    expiry_seconds=240,
-    resend_wait_seconds=60,
-    max_resends=3,
-)
+MESSAGE = make_message(expiry_seconds=240, max_resends=3)
 TO_BE_MADE = replace(MESSAGE, code=None)
 REPORTS = {
     "REPORT_URL": "https://site.example/otp/reports",

@@ -262,6 +262,7 @@ def test_what_is_no_number_is_put_on_no_list(text: str) -> None:
 
 def test_a_number_of_a_kind_that_is_never_sent_to_can_be_stopped() -> None:
     assert services.stop_recipient("+18002255288")
+    assert Recipient.objects.get().stopped_at is not None
 
 
 def test_a_long_reason_is_cut_and_not_refused() -> None:

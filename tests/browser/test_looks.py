@@ -99,12 +99,14 @@ def assert_accessible(page: Page, name: str) -> None:
 
 
 @pytest.mark.parametrize("look", LOOKS)
-def test_signing_in(make_context: Callable[..., BrowserContext], look: str, screenshots: Path):
+def test_each_page_of_signing_in_fits_and_is_accessible(
+    make_context: Callable[..., BrowserContext], look: str, screenshots: Path
+):
     look_at(make_context(**LOOKS[look]).new_page(), visit_login, look, screenshots)
 
 
 @pytest.mark.parametrize("look", LOOKS)
-def test_changing_a_number(
+def test_each_page_of_changing_a_number_fits_and_is_accessible(
     make_context: Callable[..., BrowserContext], look: str, screenshots: Path, live_server: Any
 ):
     client = Client()

@@ -16,11 +16,10 @@ from django.views.debug import ExceptionReporter
 
 import django_d7verify
 from django_d7verify.exceptions import ConfigurationError, D7VerifyError, InvalidCode
-from django_d7verify.gateways.base import CodeMessage
 from django_d7verify.models import Event, Pin
 from tests.conftest import API_TOKEN, NUMBER
 
-from .wires import NETWORKED, Wire, make_wrong
+from .wires import NETWORKED, Wire, make_message, make_wrong
 
 pytestmark = pytest.mark.django_db
 
@@ -139,16 +138,7 @@ def test_no_text_in_the_database_has_a_code_or_a_token_and_no_event_a_private_re
 
 
 def test_a_message_shows_neither_its_code_nor_its_recipient() -> None:
-    message = CodeMessage(
-        recipient=NUMBER,
-        content="Code {}",
-        code="482913",
-        code_length=6,
-        code_alphabet="numeric",
-        expiry_seconds=600,
-        resend_wait_seconds=60,
-        max_resends=5,
-    )
+    message = make_message(code="482913")
     assert "482913" in message.text
     assert "482913" not in repr(message)
     assert NUMBER not in repr(message)

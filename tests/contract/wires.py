@@ -19,7 +19,7 @@ from django.utils.module_loading import import_string
 from django_d7verify import services
 from django_d7verify.emulator import Emulator
 from django_d7verify.gateways import get_gateway
-from django_d7verify.gateways.base import Gateway
+from django_d7verify.gateways.base import CodeMessage, Gateway
 from django_d7verify.services import OTP, VerifyResult
 from tests.conftest import API_TOKEN, NUMBER
 
@@ -143,6 +143,21 @@ def serving() -> Iterator[str]:
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+def make_message(**changed: Any) -> CodeMessage:
+    """What a gateway is given to send."""
+    made: dict[str, Any] = {
+        "recipient": NUMBER,
+        "content": "Your code: {}",
+        "code": "123456",
+        "code_length": 6,
+        "code_alphabet": "numeric",
+        "expiry_seconds": 600,
+        "resend_wait_seconds": 60,
+        "max_resends": 5,
+    }
+    return CodeMessage(**{**made, **changed})
 
 
 class Wire:
