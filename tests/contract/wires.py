@@ -134,6 +134,8 @@ def serving() -> Iterator[str]:
     """The site on a port of its own, as providers call it; its address."""
     # Not pytest-django's live_server, which needs STATIC_URL.
     server = ThreadedWSGIServer(("127.0.0.1", 0), WSGIRequestHandler)
+    # So that closing waits for what is being answered: it must not end in the next test.
+    server.daemon_threads = False
     server.set_app(WSGIHandler())
     thread = Thread(target=server.serve_forever, args=(0.01,), daemon=True)
     thread.start()
