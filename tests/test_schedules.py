@@ -112,6 +112,24 @@ class FaultyGateway(locmem.LocMemGateway):
         return receipt
 
 
+# Preconditions. No lambdas: the lowest Hypothesis reads their source again at each step.
+
+
+def some_are_open(schedule: Schedule) -> bool:
+    return len(schedule.ended) < len(schedule.sessions)
+
+
+def some_code_is_old(schedule: Schedule) -> bool:
+    return any(len(codes) > 1 for codes in schedule.codes.values())
+
+
+def began(number: int) -> Callable[[Schedule], bool]:
+    def did_begin(schedule: Schedule) -> bool:
+        return len(schedule.sessions) >= number
+
+    return did_begin
+
+
 class Schedule(RuleBasedStateMachine):
     """People, strangers, a provider that fails, and a clock."""
 
@@ -160,7 +178,7 @@ class Schedule(RuleBasedStateMachine):
         result = self.call(lambda: services.send_otp(number, user=user, now=self.now), with_fault)
         self.take_message(result, number, f"send {with_fault}")
 
-    @precondition(lambda self: len(self.ended) < len(self.sessions))
+    @precondition(some_are_open)
     @rule(data=st.data(), seconds=DUE_IN)
     def resend(self, data: st.DataObject, seconds: int) -> None:
         self.wait(seconds)
@@ -170,7 +188,7 @@ class Schedule(RuleBasedStateMachine):
         number = OTPSession.objects.get(pk=otp_id).recipient_id
         self.take_message(result, number, f"resend {with_fault}")
 
-    @precondition(lambda self: len(self.ended) < len(self.sessions))
+    @precondition(some_are_open)
     @rule(data=st.data())
     def verify_right(self, data: st.DataObject) -> None:
         otp_id = self.draw_session(data)
@@ -184,7 +202,7 @@ class Schedule(RuleBasedStateMachine):
         if approved:
             self.consume(otp_id)
 
-    @precondition(lambda self: len(self.ended) < len(self.sessions))
+    @precondition(some_are_open)
     @rule(data=st.data(), times=st.sampled_from([1, 2, 3]))
     def verify_wrong(self, data: st.DataObject, times: int) -> None:
         otp_id = self.draw_session(data)
@@ -194,7 +212,7 @@ class Schedule(RuleBasedStateMachine):
         for _ in range(times):
             assert not self.verify(otp_id, 0, wrong, with_fault)
 
-    @precondition(lambda self: any(len(codes) > 1 for codes in self.codes.values()))
+    @precondition(some_code_is_old)
     @rule(data=st.data())
     def verify_old(self, data: st.DataObject) -> None:
         otp_id = data.draw(
@@ -203,21 +221,21 @@ class Schedule(RuleBasedStateMachine):
         generation, code = data.draw(st.sampled_from(self.codes[otp_id][:-1]))
         self.verify(otp_id, generation, code, "")
 
-    @precondition(lambda self: len(self.sessions) > 1)
+    @precondition(began(2))
     @rule(data=st.data())
     def verify_with_the_code_of_another_session(self, data: st.DataObject) -> None:
         otp_id, other = self.draw_session(data), self.draw_session(data)
         if otp_id != other and self.codes[other]:
             assert not self.verify(otp_id, 0, self.codes[other][-1][1], "")
 
-    @precondition(lambda self: len(self.sessions) > 2)
+    @precondition(began(3))
     @rule(data=st.data())
     def cancel(self, data: st.DataObject) -> None:
         otp_id = self.draw_session(data)
         otp = self.call(lambda: services.cancel_otp(otp_id, now=self.now))
         assert otp.status != SessionStatus.OPEN
 
-    @precondition(lambda self: self.sessions)
+    @precondition(began(1))
     @rule(data=st.data())
     def consume_any(self, data: st.DataObject) -> None:
         self.consume(data.draw(st.sampled_from(self.sessions)))
